@@ -1,0 +1,1 @@
+"""The notebook side of the workbench: live views, run panel, space editor."""

@@ -1,0 +1,147 @@
+"""What happened in a run, in order, as frozen plain data."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from time import time
+from typing import Any, Literal
+
+from workbench.history import Explanation
+from workbench.space import Config
+
+TrialState = Literal["running", "complete", "pruned", "failed", "interrupted"]
+RunState = Literal["ready", "running", "pausing", "paused", "stopping", "stopped", "done", "failed", "watching"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run began or went on. ``space`` is the space as JSON data; ``n_trials`` None means no limit."""
+
+    name: str | None
+    algorithm: str
+    space: dict[str, Any]
+    n_trials: int | None
+    n_workers: int = 1
+    direction: Literal["minimize", "maximize"] = "minimize"
+    seed: int = 0
+    time: float = field(default_factory=time)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSuggested:
+    """A trial began with this configuration (active parameters only)."""
+
+    trial: int
+    config: Config
+    why: Explanation | None = None
+    time: float = field(default_factory=time)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialReported:
+    """A trial finished a step (counted from 1). ``loss`` is always minimised."""
+
+    trial: int
+    step: int
+    loss: float
+    time: float = field(default_factory=time)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialJudged:
+    """A scheduler let a trial go on, or not."""
+
+    trial: int
+    step: int
+    keep: bool
+    why: Explanation | None = None
+    time: float = field(default_factory=time)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialFinished:
+    """A trial ended. ``loss`` is None where there is none; ``error`` is the whole traceback of a failed one."""
+
+    trial: int
+    state: TrialState
+    loss: float | None
+    error: str | None = None
+    time: float = field(default_factory=time)
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A line that the objective printed."""
+
+    trial: int
+    text: str
+    time: float = field(default_factory=time)
+
+
+@dataclass(frozen=True, slots=True)
+class StepTaken:
+    """A search that is no list of trials took a step (one-shot NAS, meta-training)."""
+
+    step: int
+    metrics: dict[str, float]
+    why: Explanation | None = None
+    time: float = field(default_factory=time)
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The run is now in this state; ``detail`` says what it waits for or what went wrong."""
+
+    state: RunState
+    detail: str = ""
+    time: float = field(default_factory=time)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """The run ended."""
+
+    reason: Literal["done", "stopped", "failed"]
+    error: str | None = None
+    time: float = field(default_factory=time)
+
+
+Event = (RunStarted | TrialSuggested | TrialReported | TrialJudged | TrialFinished | Printed | StepTaken
+         | StateChanged | RunFinished)
+
+
+class EventLog:
+    """Append-only list of events. Readers keep a cursor and ask for what is new: ``log.since(cursor)``."""
+
+    def __init__(self, events: tuple[Event, ...] = ()) -> None:
+        self._events: list[Event] = list(events)
+        self._grew = threading.Condition()
+
+    def append(self, event: Event) -> None:
+        """Add an event; wakes whoever waits in ``wait``."""
+        with self._grew:
+            self._events.append(event)
+            self._grew.notify_all()
+
+    def since(self, cursor: int) -> tuple[Event, ...]:
+        """Return the events from number ``cursor`` on."""
+        return tuple(self._events[cursor:])
+
+    def wait(self, cursor: int, timeout: float | None = None) -> bool:
+        """Wait until there are more than ``cursor`` events; False if the time ran out."""
+        with self._grew:
+            return self._grew.wait_for(lambda: len(self._events) > cursor, timeout)
+
+    def __len__(self) -> int:
+        """Count the events."""
+        return len(self._events)
+
+    def __getitem__(self, i: int) -> Event:
+        """Return one event."""
+        return self._events[i]
+
+    def __iter__(self) -> Iterator[Event]:
+        """Iterate over the events known now."""
+        return iter(tuple(self._events))

@@ -1,0 +1,133 @@
+"""What an algorithm may see, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from workbench.space import Array, Space
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """The finished and the running trials of one run, as numbers.
+
+    Rows stand in the order in which results were told, not by trial number: a late trial of a parallel run never
+    slips in between older ones, so ``history[:12]`` is exactly what an algorithm saw when 12 results were known.
+
+    Attributes
+    ----------
+    space
+        The search space; its columns are the columns of ``x``.
+    x
+        Finished trials, shape (n, d), in the unit cube; nan where a parameter is inactive.
+    y
+        Their losses, shape (n,), smaller is better; +inf where a trial failed or gave nan. A pruned trial counts with
+        its last loss.
+    pending
+        Trials that still run, shape (k, d), in order of their numbers.
+    steps
+        Steps that each finished trial was given, shape (n,).
+    seed
+        Seed of the run: for what all suggestions of a run share, such as one scrambled Sobol sequence. What differs
+        from trial to trial comes from the ``rng`` that ``suggest`` gets.
+    memo
+        Scratch shared by all histories of one run. An algorithm may keep there what it derived from a *prefix* of
+        the rows (keyed by itself and the prefix's length), never anything that changes an answer.
+    """
+
+    space: Space
+    x: Array
+    y: Array
+    pending: Array
+    steps: Array
+    seed: int = 0
+    memo: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, space: Space, x: Array, y: Array, *, pending: Array | None = None, seed: int = 0) -> History:
+        """Make a history from finished points alone: one step each, nothing pending."""
+        x = np.asarray(x, dtype=float).reshape(-1, len(space))
+        y = np.asarray(y, dtype=float)
+        none = np.empty((0, len(space)))
+        return cls(space, x, y, none if pending is None else pending, np.ones(len(y)), seed)
+
+    def __len__(self) -> int:
+        """Count the finished trials."""
+        return len(self.y)
+
+    def __getitem__(self, rows: slice) -> History:
+        """Return the history as it was: ``history[:12]``, nothing pending. Only prefixes keep the shared memo."""
+        if not isinstance(rows, slice):
+            raise TypeError(f"a history is cut by slices such as history[:12], got {rows!r}.")
+        prefix = rows.start in (None, 0) and rows.step in (None, 1)
+        none = np.empty((0, len(self.space)))
+        return History(self.space, self.x[rows], self.y[rows], none, self.steps[rows], self.seed,
+                       self.memo if prefix else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Base of every ``why``: a frozen dataclass beside its algorithm that stores what was decided, no more.
+
+    Fields are numbers, strings, tuples or numpy arrays, so that an event log can keep them as JSON.
+    """
+
+    def summary(self) -> str:
+        """Say in one plain sentence why this point was chosen."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn(Explanation):
+    """The point was drawn without a model: a start design, a grid, plain random search."""
+
+    how: str  # "random", "Sobol start", "grid 12 of 81", ...
+
+    def summary(self) -> str:
+        """Say in one plain sentence why this point was chosen."""
+        return f"Drawn without a model: {self.how}."
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A point of the unit cube, shape (d,), nan where inactive, and the reason for it."""
+
+    x: Array
+    why: Explanation
+
+
+class Algorithm(Protocol):
+    """A black-box search: a frozen dataclass with one method, no state, no Optuna, no threads."""
+
+    def suggest(self, history: History, rng: np.random.Generator) -> Suggestion:
+        """Choose the next point from the whole history. Same history, same rng: same answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A scheduler's word on a trial after a step."""
+
+    keep: bool
+    why: Explanation
+
+
+class Scheduler(Protocol):
+    """Decides after each step whether a trial goes on."""
+
+    def judge(self, curve: Sequence[float], others: Sequence[Sequence[float]]) -> Verdict:
+        """Judge a trial by its losses so far, one per step, and by those of the other trials."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FullBudget:
+    """Every trial runs to its end."""
+
+    def judge(self, curve: Sequence[float], others: Sequence[Sequence[float]]) -> Verdict:  # noqa: ARG002
+        """Keep the trial."""
+        return Verdict(keep=True, why=Drawn("full budget"))
