@@ -1,0 +1,103 @@
+"""Events folded into trials: what a table, a curve or ``run.best`` needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from workbench.events import (
+    Event,
+    Printed,
+    RunStarted,
+    TrialFinished,
+    TrialReported,
+    TrialState,
+    TrialSuggested,
+)
+from workbench.history import Explanation
+from workbench.space import Config
+
+
+@dataclass(slots=True)
+class Trial:
+    """One configuration and what became of it. ``loss`` is minimised; ``curve`` holds (step, loss) pairs."""
+
+    number: int
+    config: Config
+    state: TrialState = "running"
+    loss: float | None = None
+    curve: list[tuple[int, float]] = field(default_factory=list)
+    why: Explanation | None = None
+    error: str | None = None
+    printed: list[str] = field(default_factory=list)
+    started: float = 0.0
+    ended: float | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall time from suggestion to end; None while it runs."""
+        return None if self.ended is None else self.ended - self.started
+
+
+class Trials:
+    """All trials of a run, kept up to date by ``fold``. Folding in pieces equals folding at once."""
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self.by_number: dict[int, Trial] = {}
+        self.told: list[int] = []  # numbers of ended trials, in the order of their results
+        self.best: Trial | None = None  # the complete trial with the smallest finite loss, the first of equals
+        self.started: RunStarted | None = None
+        self.fold(events)
+
+    def fold(self, events: Iterable[Event]) -> None:
+        """Take in further events."""
+        for e in events:
+            match e:
+                case RunStarted():
+                    self.started = e
+                case TrialSuggested():
+                    self.by_number[e.trial] = Trial(e.trial, e.config, why=e.why, started=e.time)
+                case TrialReported():
+                    self.by_number[e.trial].curve.append((e.step, e.loss))
+                case Printed():
+                    if e.trial in self.by_number:
+                        self.by_number[e.trial].printed.append(e.text)
+                case TrialFinished():
+                    self._end(e)
+                case _:
+                    pass
+
+    def _end(self, e: TrialFinished) -> None:
+        trial = self.by_number[e.trial]
+        trial.state, trial.loss, trial.error, trial.ended = e.state, e.loss, e.error, e.time
+        self.told.append(e.trial)
+        if e.state == "complete" and e.loss is not None and abs(e.loss) != float("inf"):
+            if self.best is None or self.best.loss is None or e.loss < self.best.loss:
+                self.best = trial
+
+    @property
+    def maximize(self) -> bool:
+        """Whether the user maximises; losses are then the negative of the user's values."""
+        return self.started is not None and self.started.direction == "maximize"
+
+    def value(self, loss: float | None) -> float | None:
+        """Turn a loss into the number that the user's objective gave."""
+        return loss if loss is None or not self.maximize else -loss
+
+    def __len__(self) -> int:
+        """Count the trials."""
+        return len(self.by_number)
+
+    def frame(self) -> pd.DataFrame:
+        """One row a trial: number, state, value, the parameters (NaN where inactive), steps, seconds, error."""
+        rows: list[dict[str, Any]] = []
+        for t in self.by_number.values():
+            last = t.error.strip().splitlines()[-1] if t.error else None
+            rows.append({"trial": t.number, "state": t.state, "value": self.value(t.loss), **t.config,
+                         "steps": len(t.curve), "seconds": t.seconds, "error": last})
+        names = list(dict.fromkeys(k for t in self.by_number.values() for k in t.config))
+        columns = ["trial", "state", "value", *names, "steps", "seconds", "error"]
+        return pd.DataFrame(rows, columns=columns).set_index("trial").sort_index()
