@@ -124,6 +124,12 @@ class _Lattice:
             raise SpaceError("a continuous parameter has no levels. Give it a step.")
         return np.rint((self._from_unit(u) - self.low) / self.step).astype(np.intp)
 
+    def points(self, level: NDArray[np.intp]) -> Array:
+        """Unit points of the levels with these indices: the way back from ``level``."""
+        if self.step is None:
+            raise SpaceError("a continuous parameter has no levels. Give it a step.")
+        return self._to_unit(self.low + self.step * level)
+
     def snap(self, u: Array) -> Array:
         """Move unit values to the points of their levels; continuous ones only into [0, 1]. nan stays nan."""
         if self.step is None:
@@ -352,6 +358,10 @@ class Choice:
         """Index of the option whose cell holds ``u``, for an array of unit values without nan."""
         k = len(self.options)
         return np.clip((np.asarray(u, dtype=float) * k).astype(np.intp), 0, k - 1)
+
+    def points(self, level: NDArray[np.intp]) -> Array:
+        """Unit points of the options with these indices: the way back from ``level``."""
+        return (np.asarray(level) + 0.5) / len(self.options)
 
     def snap(self, u: Array) -> Array:
         """Move unit values to the middle of their cells. nan stays nan."""
