@@ -1,0 +1,1 @@
+"""Fitted things without a policy: Gaussian process, acquisition functions, output transform."""

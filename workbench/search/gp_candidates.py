@@ -1,0 +1,136 @@
+"""Candidate points for an acquisition function: spread over the space, near the best, and one discrete step away.
+
+All functions return rows of the unit cube as ``Space.snap`` makes them: levels at their points, nan where inactive.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import qmc
+
+from workbench.space import Array, Space
+
+MAX_ENUMERATED = 4096
+EXHAUSTIVE_LEVELS = 16  # up to so many ordered levels all are tried, beyond only some steps
+
+
+def keys(x: Array) -> list[bytes]:
+    """Return one key per row; equal keys mean equal configurations (to 1e-7 in the unit cube)."""
+    whole = np.rint(np.where(np.isnan(x), -1.0, x) * 1e7).astype(np.int64)
+    return [row.tobytes() for row in whole]
+
+
+def sobol(d: int, seed: int) -> tuple[Array, Array]:
+    """Return the scrambled Sobol points of a run: 64 to start with, (64, d), and 2048 to search with, (2048, d)."""
+    rng = np.random.default_rng([seed, 7])
+    return qmc.Sobol(d, seed=rng).random(64), qmc.Sobol(d, seed=rng).random(2048)
+
+
+@lru_cache(maxsize=4)
+def all_configs(space: Space) -> Array | None:
+    """Return all configurations that are allowed, shape (N, d); None if continuous or more than MAX_ENUMERATED.
+
+    Columns are filled parents first, and only rows in which the column is active branch, so that what counts is the
+    number of configurations, not the product of all levels.
+    """
+    if any(c.kind == "float" for c in space.columns):
+        return None
+    x = np.full((1, len(space)), np.nan)
+    for j in _parents_first(space):
+        on = space.active(x)[:, j]
+        points = space[space.names[j]].levels() if space.columns[j].n_levels <= MAX_ENUMERATED else None
+        if points is None or on.sum() * len(points) + (~on).sum() > MAX_ENUMERATED:
+            return None
+        branched = np.repeat(x[on], len(points), axis=0)
+        branched[:, j] = np.tile(points, int(on.sum()))
+        x = np.vstack([x[~on], branched])
+    return x[~space.is_forbidden(x)]
+
+
+def _parents_first(space: Space) -> list[int]:
+    order: list[int] = []
+    while len(order) < len(space):
+        order += [j for j, c in enumerate(space.columns)
+                  if j not in order and all(p in order for p, _ in c.parents)]
+    return order
+
+
+def spread(space: Space, points: Array, rng: np.random.Generator) -> Array:
+    """Shift Sobol points by one random vector, modulo 1 (Cranley & Patterson 1976): fresh and still even."""
+    return space.snap((points + rng.random(points.shape[1])) % 1.0)
+
+
+def mutations(space: Space, base: Array, m: int, rng: np.random.Generator) -> Array:
+    """Return ``m`` random changes of random rows of ``base``.
+
+    Widths are log-uniform from 0.005 to 0.25. In half of the rows about 1.5 parameters change, in the other half each
+    one with probability ½; at least one does. An ordered parameter moves by at least one level, a choice is drawn anew,
+    and so is what becomes active by the change.
+    """
+    d = len(space)
+    x = base[rng.integers(len(base), size=m)]
+    off = np.isnan(x)
+    width = np.exp(rng.uniform(math.log(0.005), math.log(0.25), m))[:, None]
+    few = np.minimum(1.0, 1.5 / np.maximum(1, (~off).sum(1)))[:, None]
+    change = rng.random((m, d)) < np.where(rng.random((m, 1)) < 0.5, few, 0.5)
+    change[np.arange(m), rng.integers(d, size=m)] = True
+    moved = np.abs(x + width * rng.standard_normal((m, d)))  # reflected at 0 …
+    moved = np.clip(1.0 - np.abs(1.0 - moved), 0.0, 1.0)  # … and at 1
+    fresh = rng.random((m, d))
+    for j, column in enumerate(space.columns):
+        if column.kind == "choice":
+            moved[:, j] = fresh[:, j]
+        elif column.kind == "int":
+            moved[:, j] = _at_least_a_level(space, j, x[:, j], moved[:, j], np.where(rng.random(m) < 0.5, 1, -1))
+    return space.snap(np.where(off, fresh, np.where(change, moved, x)))
+
+
+def _at_least_a_level(space: Space, j: int, before: Array, after: Array, step: NDArray[np.intp]) -> Array:
+    """Push ``after`` one level up or down where it is on the level of ``before``; inwards at the ends."""
+    param, last = space[space.names[j]], space.columns[j].n_levels - 1
+    old, new = param.level(np.nan_to_num(before, nan=0.5)), param.level(np.nan_to_num(after, nan=0.5))
+    new = np.where(new == old, old + step, new)
+    new = np.where(new < 0, min(1, last), np.where(new > last, max(last - 1, 0), new))
+    return param.points(new)
+
+
+def neighbours(space: Space, x: Array, rng: np.random.Generator) -> Array:
+    """Return all rows that differ from the row ``x``, shape (d,), by one discrete change, shape (m, d).
+
+    Ordered parameters of many levels take steps of 1, 2, 3, 5, 8, 13, K/8 and K/4 levels. What becomes active by the
+    change is drawn at random.
+    """
+    rows = []
+    for j, column in enumerate(space.columns):
+        if column.kind == "float" or np.isnan(x[j]):
+            continue
+        param, K = space[space.names[j]], column.n_levels
+        level = int(param.level(x[j:j + 1])[0])
+        if column.kind == "choice" or K <= EXHAUSTIVE_LEVELS:
+            others = np.delete(np.arange(K), level)
+        else:
+            steps = np.array([1, 2, 3, 5, 8, 13, K // 8, K // 4])
+            others = np.unique(np.concatenate([level - steps, level + steps]))
+            others = others[(others >= 0) & (others < K) & (others != level)]
+        changed = np.tile(x, (len(others), 1))
+        changed[:, j] = param.points(others)
+        rows.append(changed)
+    if not rows:
+        return np.empty((0, len(x)))
+    out = np.vstack(rows)
+    return space.snap(np.where(np.isnan(out), rng.random(out.shape), out))
+
+
+def unseen_at_random(space: Space, seen: set[bytes], rng: np.random.Generator) -> Array | None:
+    """Draw an allowed point whose key is not in ``seen``, shape (d,); None if 1000 draws find none."""
+    for n in (1, 9, 90, 900):
+        x = space.sample_unit(n, rng)
+        for row, key in zip(x, keys(x), strict=True):
+            if key not in seen:
+                found: Array = row
+                return found
+    return None

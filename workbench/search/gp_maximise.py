@@ -1,0 +1,152 @@
+"""Where is an acquisition function highest? Candidates everywhere, then climbing from the best of them.
+
+1. score shifted Sobol points and mutations of the best trials;
+2. take the three best of each kind as starts;
+3. twice: climb on the continuous parameters, all starts in one L-BFGS-B, steps scaled by the length-scales; then move
+   each start to its best neighbour by one discrete change;
+4. the best point that has not been tried and is not running.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import fmin_l_bfgs_b
+
+from workbench.models.acquisition import AcquisitionName, climbable
+from workbench.search.gp_candidates import keys, mutations, neighbours, spread
+from workbench.search.gp_posterior import N_FIT, Posterior
+from workbench.space import Array, Space
+
+N_LOCAL = 512  # mutations
+N_STARTS = 6  # half from the Sobol points, half from the mutations
+ROUNDS = 2
+SHORTLIST = 400  # scored points that are looked through for an untried one
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Acquisition:
+    """An acquisition function over a search space."""
+
+    posterior: Posterior
+    name: AcquisitionName
+    best: float
+    beta: float
+
+    def __call__(self, x: Array) -> Array:
+        """Value to climb at rows of the unit cube, shape (m,)."""
+        if not len(x):
+            return np.empty(0)
+        mean, sd = self.posterior.predict(x)
+        return climbable(self.name, mean, sd, self.best, self.beta)[0]
+
+    def with_gradient(self, Z: Array) -> tuple[Array, Array]:
+        """Value at rows of features, (m,), and gradient by them, (m, F)."""
+        mean, variance, d_mean, d_variance = self.posterior.model.predict_with_gradient(Z)
+        sd = np.sqrt(variance)
+        value, by_mean, by_sd = climbable(self.name, mean, sd, self.best, self.beta)
+        return value, by_mean[:, None] * d_mean + (by_sd / (2.0 * sd))[:, None] * d_variance
+
+
+def climb(acquisition: Acquisition, x: Array) -> Array:
+    """Move the active continuous parameters of all rows uphill, together, by L-BFGS-B within the cube."""
+    features = acquisition.posterior.features
+    columns = features.floats
+    free = ~np.isnan(x[:, columns])  # (k, n_floats)
+    if not free.any():
+        return x
+    Z = features(x)
+    # in units of the length-scale all directions are about equally curved; very long ones count as 10
+    unit = np.minimum(acquisition.posterior.model.lengthscale[features.float_features], 10.0)
+    scale = np.broadcast_to(1.0 / unit, free.shape)[free]
+    rows, floats = np.nonzero(free)
+    cells = (rows, features.float_features[floats])
+
+    def descent(v: Array) -> tuple[float, Array]:
+        Z[cells] = v / scale
+        value, gradient = acquisition.with_gradient(Z)
+        return -float(value.sum()), -gradient[cells] / scale
+
+    start = x[:, columns][free] * scale
+    v, _, _ = fmin_l_bfgs_b(descent, start, bounds=[(0.0, float(s)) for s in scale], maxiter=40, maxfun=60,
+                            pgtol=1e-4, factr=1e9)
+    moved = x.copy()
+    moved[rows, columns[floats]] = np.clip(v / scale, 0.0, 1.0)
+    return moved
+
+
+def step_to_neighbours(acquisition: Acquisition, x: Array, scores: Array, space: Space,
+                       rng: np.random.Generator) -> tuple[Array, Array, bool]:
+    """Move each row to its best allowed discrete neighbour, if better. Return rows, scores, whether any moved."""
+    around = [neighbours(space, row, rng) for row in x]
+    owner = np.repeat(np.arange(len(x)), [len(a) for a in around])
+    points = np.vstack(around)
+    allowed = ~space.is_forbidden(points)
+    owner, points = owner[allowed], points[allowed]
+    values = acquisition(points)
+    x, scores, moved = x.copy(), scores.copy(), False
+    for i in range(len(x)):
+        mine = np.flatnonzero(owner == i)
+        if len(mine):
+            top = mine[np.argmax(values[mine])]
+            if values[top] > scores[i] + 1e-9:
+                x[i], scores[i], moved = points[top], values[top], True
+    return x, scores, moved
+
+
+def refine(acquisition: Acquisition, x: Array, scores: Array, space: Space,
+           rng: np.random.Generator) -> tuple[Array, Array]:
+    """Climb from the rows of x, alternating continuous ascent and discrete steps."""
+    for _ in range(ROUNDS):
+        higher = climb(acquisition, x)
+        values = acquisition(higher) if higher is not x else scores
+        better = values > scores
+        x, scores = np.where(better[:, None], higher, x), np.where(better, values, scores)
+        x, scores, moved = step_to_neighbours(acquisition, x, scores, space, rng)
+        if not moved:
+            break
+    return x, scores
+
+
+def maximise(acquisition: Acquisition, space: Space, *, sobol: Array, base: Array, seen: set[bytes],
+             rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return untried allowed points and their values, the best first; possibly none.
+
+    Parameters
+    ----------
+    acquisition, space
+        What to maximise, and where.
+    sobol
+        Points to spread over the space, shape (m, d).
+    base
+        Best finished trials, whose surroundings are searched, shape (b, d).
+    seen
+        Keys of finished and running trials.
+    rng
+        Of the trial.
+    """
+    n = len(acquisition.posterior.model.y)
+    shrink = min(1.0, N_FIT / n)  # a prediction costs O(n²)
+    everywhere = spread(space, sobol[:max(512, int(len(sobol) * shrink))], rng)
+    near = mutations(space, base, max(256, int(N_LOCAL * shrink)), rng)
+    x = np.vstack([everywhere, near])
+    allowed = ~space.is_forbidden(x)
+    n_everywhere = int(allowed[:len(everywhere)].sum())
+    x = x[allowed]
+    scores = acquisition(x)
+    half = N_STARTS // 2
+    first = np.argsort(-scores[:n_everywhere], kind="stable")[:half]
+    second = n_everywhere + np.argsort(-scores[n_everywhere:], kind="stable")[:N_STARTS - half]
+    starts = np.concatenate([first, second])
+    if len(starts):
+        top, top_scores = refine(acquisition, x[starts], scores[starts], space, rng)
+        x, scores = np.vstack([top, x]), np.concatenate([top_scores, scores])
+    order = np.argsort(-scores, kind="stable")[:SHORTLIST]
+    x, scores = x[order], scores[order]
+    fresh, known = [], set(seen)
+    for i, key in enumerate(keys(x)):
+        if key not in known:
+            known.add(key)
+            fresh.append(i)
+    return x[fresh], scores[fresh]
