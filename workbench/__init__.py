@@ -1,1 +1,61 @@
-"""Interactive AutoML workbench."""
+"""An interactive AutoML workbench for Jupyter: draw a search space, start a search, watch it think.
+
+The names below are imported when first used, so that ``import workbench`` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workbench.api import open, optimize, watch  # noqa: A004
+    from workbench.automl.tune import tune
+    from workbench.errors import (
+        ConfigError,
+        LogError,
+        ObjectiveError,
+        RunError,
+        SearchExhausted,
+        SpaceError,
+        StorageError,
+        WorkbenchError,
+    )
+    from workbench.optuna_bridge import Sampler
+    from workbench.run import Run
+    from workbench.search.gp_bo import GPBO
+    from workbench.search.grid import Grid
+    from workbench.search.random import Random
+    from workbench.search.tpe import TPE
+    from workbench.space import Choice, Float, Int, Space
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Space": "space", "Float": "space", "Int": "space", "Choice": "space",
+    "optimize": "api", "open": "api", "watch": "api", "tune": "automl.tune", "Run": "run",
+    "GPBO": "search.gp_bo", "TPE": "search.tpe", "Random": "search.random", "Grid": "search.grid",
+    "Sampler": "optuna_bridge",
+    "WorkbenchError": "errors", "SpaceError": "errors", "ConfigError": "errors", "ObjectiveError": "errors",
+    "RunError": "errors", "StorageError": "errors", "LogError": "errors", "SearchExhausted": "errors",
+}
+
+__all__ = [
+    "GPBO", "TPE", "Choice", "ConfigError", "Float", "Grid", "Int", "LogError", "ObjectiveError", "Random", "Run",
+    "RunError", "Sampler", "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "open",
+    "optimize", "tune", "watch",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'workbench' has no attribute {name!r}")
+    value = getattr(import_module(f"workbench.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names too."""
+    return sorted({*globals(), *__all__})

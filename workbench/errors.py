@@ -42,6 +42,10 @@ class RunError(WorkbenchError, RuntimeError):
     """A run was asked for something that its state does not allow."""
 
 
+class SearchExhausted(WorkbenchError):
+    """An algorithm has nothing left to suggest: a grid is finished, a discrete space is used up. Ends a run as done."""
+
+
 class StorageError(WorkbenchError):
     """A run cannot be written or read: a full disk, a read-only folder, a file that is not ours."""
 

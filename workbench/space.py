@@ -390,6 +390,16 @@ class Choice:
 Param = Float | Int | Choice
 
 
+def _code(self: Param) -> str:
+    from workbench.space_formats import param_code
+
+    return param_code(self)
+
+
+for _kind in (Float, Int, Choice):
+    _kind.__repr__ = _code  # type: ignore[method-assign, assignment]
+
+
 def _check_default(param: Param, default: Any) -> None:
     fault = param.fault(_plain(default))
     if fault:
@@ -572,6 +582,47 @@ class Space:
         return tuple(order)
 
     # ---- configurations ----------------------------------------------------------------------------------------
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the space as JSON data."""
+        from workbench.space_formats import to_json
+
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any] | str) -> Space:
+        """Read JSON data or its text; SpaceError if it is malformed."""
+        from workbench.space_formats import from_json
+
+        return from_json(data)
+
+    def to_configspace(self) -> Any:
+        """Return the space as a ``ConfigSpace.ConfigurationSpace`` (extra ``configspace``)."""
+        from workbench.configspace import to_configspace
+
+        return to_configspace(self)
+
+    @classmethod
+    def from_configspace(cls, space: Any) -> Space:
+        """Read a ``ConfigSpace.ConfigurationSpace``."""
+        from workbench.configspace import from_configspace
+
+        return from_configspace(space)
+
+    def __repr__(self) -> str:
+        """Python code that makes this space, given ``import workbench as wb``."""
+        from workbench.space_formats import to_code
+
+        return to_code(self)
+
+    def _repr_html_(self) -> str:
+        from workbench.space_formats import to_html
+
+        return to_html(self)
+
+    def parents_first(self) -> tuple[str, ...]:
+        """The names in an order in which every parameter follows its parents."""
+        return tuple(self._names[j] for j in self._order)
 
     def is_active(self, name: str, config: Mapping[str, Any]) -> bool:
         """Whether the parameter is active, given the values of its ancestors in ``config``."""

@@ -59,7 +59,11 @@ class Trials:
                 case RunStarted():
                     self.started = e
                 case TrialSuggested():
-                    self.by_number[e.trial] = Trial(e.trial, e.config, why=e.why, started=e.time)
+                    known = self.by_number.get(e.trial)
+                    if known is not None:  # an objective that suggests as it goes has told more of its configuration
+                        known.config, known.why = e.config, e.why or known.why
+                    else:
+                        self.by_number[e.trial] = Trial(e.trial, e.config, why=e.why, started=e.time)
                 case TrialReported():
                     self.by_number[e.trial].curve.append((e.step, e.loss))
                 case Printed():
@@ -72,6 +76,8 @@ class Trials:
 
     def _end(self, e: TrialFinished) -> None:
         trial = self.by_number[e.trial]
+        if trial.ended is not None:  # marked interrupted when the run was opened, and again when it went on
+            return
         trial.state, trial.loss, trial.error, trial.ended = e.state, e.loss, e.error, e.time
         self.told.append(e.trial)
         if e.state == "complete" and e.loss is not None and abs(e.loss) != float("inf"):

@@ -1,0 +1,27 @@
+"""Lessons: small pictures to play with, one idea each. Question first, then play, then the formula."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workbench_widgets.lessons.bayesian_optimisation import BayesianOptimisationLesson as BayesianOptimisationLesson
+    from workbench_widgets.lessons.gaussian_process import GaussianProcessLesson as GaussianProcessLesson
+    from workbench_widgets.lessons.tpe import TPELesson as TPELesson
+
+__all__ = ["BayesianOptimisationLesson", "GaussianProcessLesson", "TPELesson"]
+
+_HOME = {
+    "BayesianOptimisationLesson": "bayesian_optimisation",
+    "GaussianProcessLesson": "gaussian_process",
+    "TPELesson": "tpe",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a lesson when it is asked for: each draws in its own algorithm only."""
+    if name not in _HOME:
+        raise AttributeError(f"there is no lesson called {name!r}; the lessons are {', '.join(__all__)}.")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

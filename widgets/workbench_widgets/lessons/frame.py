@@ -1,0 +1,290 @@
+"""The frame of every lesson: a question, controls, one picture, the formula beside it, and one line that says it all.
+
+A lesson is a frozen state, pure functions of it (picture, formula, summary) and this thin shell, which only turns
+clicks, sliders and keys into new states. Handlers may run on several threads at once, so every change goes through
+``change`` and its lock.
+"""
+
+from __future__ import annotations
+
+import html
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import anywidget
+import ipywidgets as w
+import traitlets as t
+
+from workbench_widgets.live_figure import LiveFigure
+from workbench_widgets.threads import spawn
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+HERE = Path(__file__).parent
+UNDO = 200  # states that "back" remembers
+KEYS = ("<kbd>space</kbd> play · <kbd>→</kbd> or <kbd>s</kbd> step · <kbd>←</kbd> back · <kbd>r</kbd> reset, while the "
+        "lesson has the focus. Click in the picture, or type x and press the button beside it.")
+
+State = TypeVar("State")
+
+
+class Ears(anywidget.AnyWidget):  # type: ignore[misc]
+    """What only the browser knows: keys, the formula's term under the pointer, the wish for less motion."""
+
+    _esm = HERE / "lesson.js"
+    _css = HERE / "lesson.css"
+    label = t.Unicode().tag(sync=True)
+    alt = t.Unicode().tag(sync=True)
+    lit = t.Unicode().tag(sync=True)
+    reduced_motion = t.Bool(default_value=False).tag(sync=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """A slider over one field of the state."""
+
+    field: str
+    label: str  # what it is, with its unit
+    low: float
+    high: float
+    log: bool = False
+    step: float = 0.01
+    digits: str = ".3f"
+
+    def widget(self, value: float) -> Any:
+        """Make the slider. It shows its value as a number that can be typed into as well."""
+        common = {"description": self.label, "readout_format": self.digits, "continuous_update": True,
+                  "style": {"description_width": "initial"}, "layout": {"width": "330px"}}
+        if self.log:
+            from math import log10
+
+            return w.FloatLogSlider(value, min=log10(self.low), max=log10(self.high), step=0.01, base=10, **common)
+        return w.FloatSlider(value, min=self.low, max=self.high, step=self.step, **common)
+
+
+class Lesson(w.VBox, Generic[State]):  # type: ignore[misc]
+    """Shell of a lesson. A child says what its state, picture, formula and moves are."""
+
+    name = "Lesson"
+    dials: tuple[Dial, ...] = ()
+    can_step = True
+
+    def __init__(self, start: State) -> None:
+        self.start = self.state = start
+        self._past: list[tuple[str, State]] = []
+        self._lock = threading.RLock()
+        self._playing = threading.Event()
+        self._quiet = False
+        self.live = LiveFigure(self.picture(start))
+        self.live.layout = w.Layout(width="100%")
+        self._ears = Ears(label=f"Lesson: {self.name}", alt=self.summary(start))
+        self._question, self._formula, self._status = w.HTML(), w.HTML(), w.HTML()
+        self._sliders = {d.field: d.widget(getattr(start, d.field)) for d in self.dials}
+        super().__init__(self._rows())
+        for widget, css in ((self, "wb-lesson"), (self._question, "wb-lesson-question"),
+                            (self._formula, "wb-lesson-formula"), (self._status, "wb-lesson-status")):
+            widget.add_class(css)
+        self._listen()
+        self._show()
+
+    # What a child tells -------------------------------------------------------------------------------------------
+
+    def picture(self, state: State, lit: str = "") -> dict[str, Any]:
+        """Draw the state as a plotly dict, with the term ``lit`` of the formula drawn stronger."""
+        raise NotImplementedError
+
+    def formula(self, state: State) -> str:
+        """Write the formula with its present numbers, as HTML."""
+        raise NotImplementedError
+
+    def question(self, state: State) -> str:
+        """Say what to do or to think about now."""
+        raise NotImplementedError
+
+    def summary(self, state: State) -> str:
+        """Say in one line what the picture shows, for those who do not see it too."""
+        raise NotImplementedError
+
+    def stepped(self, state: State) -> State:
+        """Take the algorithm's next step; the same state when there is none left."""
+        return state
+
+    def clicked(self, state: State, x: float, y: float, subplot: str) -> State:  # noqa: ARG002
+        """Answer a click in the picture."""
+        return state
+
+    def controls(self) -> list[Any]:
+        """Make the lesson's own buttons and choices."""
+        return []
+
+    # The shell ------------------------------------------------------------------------------------------------------
+
+    def _rows(self) -> list[Any]:
+        buttons = [self._button("Back", "undo", self.back, "Take the last change back (←)")]
+        if self.can_step:
+            self._play = self._button("Play", "play", self.toggle_play, "Step again and again (space)")
+            self._speed = w.Dropdown(options={"slow": 2.0, "normal": 1.0, "fast": 0.4}, value=1.0, description="speed",
+                                     layout={"width": "130px"}, style={"description_width": "initial"})
+            buttons += [self._button("Step", "step-forward", self.step, "One step of the algorithm (→ or s)"),
+                        self._play, self._speed]
+        buttons.append(self._button("Reset", "refresh", self.reset, "Bring the start back (r)"))
+        wrap = w.Layout(flex_flow="row wrap", align_items="center")
+        picture = w.Box([self.live], layout=w.Layout(flex="1 1 480px", min_width="320px"))
+        picture.add_class("wb-lesson-picture")
+        self._formula.layout = w.Layout(flex="1 1 270px", max_width="380px", margin="0 0 0 12px")
+        return [self._question, w.HBox([*buttons, *self.controls()], layout=wrap),
+                w.HBox(list(self._sliders.values()), layout=wrap),
+                w.HBox([picture, self._formula], layout=w.Layout(flex_flow="row wrap", align_items="flex-start")),
+                self._status, self._ears]
+
+    def _button(self, label: str, icon: str, act: Callable[[], object], tooltip: str = "") -> Any:
+        button = w.Button(description=label, icon=icon, tooltip=tooltip, layout={"width": "auto"})
+        button.on_click(lambda _: act())
+        return button
+
+    def _choice(self, field: str, label: str, options: dict[str, Any]) -> Any:
+        """Make a drop-down over one field of the state."""
+        choice = w.Dropdown(options=options, value=getattr(self.start, field), description=label,
+                            layout={"width": "auto"}, style={"description_width": "initial"})
+        self._sliders_too(field, choice)
+        return choice
+
+    def _tick(self, field: str, label: str) -> Any:
+        """Make a check box over one field of the state."""
+        box = w.Checkbox(getattr(self.start, field), description=label, indent=False, layout={"width": "auto"})
+        self._sliders_too(field, box)
+        return box
+
+    def _number(self, field: str, label: str, high: int = 9999) -> Any:
+        """Make a field for a whole number of the state, such as a seed."""
+        box = w.BoundedIntText(getattr(self.start, field), min=0, max=high, description=label,
+                               layout={"width": "110px"}, style={"description_width": "initial"})
+        self._sliders_too(field, box)
+        return box
+
+    def at_x(self, label: str, act: Callable[[State, float], State]) -> Any:
+        """Make a field for x and a button: the way to click in the picture without a pointer."""
+        x = w.BoundedFloatText(0.5, min=0.0, max=1.0, step=0.05, layout={"width": "70px"})
+        x.tooltip = "x, between 0 and 1"
+        return w.HBox([self._button(label, "crosshairs", lambda: self.change(lambda s: act(s, x.value))), x])
+
+    def _sliders_too(self, field: str, control: Any) -> None:
+        self._inputs = {**getattr(self, "_inputs", {}), field: control}
+
+    def _listen(self) -> None:
+        self._inputs = {**getattr(self, "_inputs", {}), **self._sliders}
+        for field, control in self._inputs.items():
+            control.observe(lambda change, field=field: self._dialled(field, change["new"]), "value")
+        self.live.observe(lambda change: self._on_click(change["new"]), "clicked")
+        self._ears.observe(lambda _: self._redraw(), "lit")
+        self._ears.on_msg(lambda _, message, __: self._key(message))
+
+    def _dialled(self, field: str, value: Any) -> None:
+        if not self._quiet:
+            self.change(lambda s: self.dialled(s, field, value), merge=field)
+
+    def dialled(self, state: State, field: str, value: Any) -> State:
+        """Put the value of a slider, box or drop-down into the state."""
+        return replace(state, **{field: value})  # type: ignore[type-var]
+
+    def _on_click(self, click: dict[str, Any]) -> None:
+        if click and click.get("x") is not None:
+            self.change(lambda s: self.clicked(s, float(click["x"]), float(click["y"]), str(click["subplot"])))
+
+    def _key(self, message: dict[str, Any]) -> None:
+        moves = {"play": self.toggle_play, "step": self.step, "back": self.back, "reset": self.reset,
+                 "help": self._help}
+        if message.get("type") == "key" and message.get("meant") in moves:
+            moves[message["meant"]]()
+
+    def change(self, move: Callable[[State], State], merge: str = "") -> bool:
+        """Go to a new state and draw it. Changes with the same ``merge`` in a row are one for ``back``."""
+        with self._lock:
+            new = move(self.state)
+            if new == self.state:
+                return False
+            if not (merge and self._past and self._past[-1][0] == merge):
+                self._past = [*self._past[-UNDO:], (merge, self.state)]
+            self.state = new
+            self._show()
+            return True
+
+    def back(self) -> None:
+        """Take the last change back."""
+        with self._lock:
+            if self._past:
+                _, self.state = self._past.pop()
+                self._show()
+
+    def reset(self) -> None:
+        """Bring the lesson's start back."""
+        self._playing.clear()
+        with self._lock:
+            self._past = []
+            self.state = self.start
+            self._show()
+
+    def step(self) -> bool:
+        """Take one step of the algorithm; False when there is none left."""
+        return self.change(self.stepped)
+
+    def toggle_play(self) -> None:
+        """Step again and again until there is no step left, or stop doing so."""
+        if not self.can_step:
+            return
+        if self._playing.is_set():
+            self._playing.clear()
+        elif self._ears.reduced_motion:
+            self._say("Your system asks for less motion, so play is off: use Step (→).")
+        else:
+            self._playing.set()
+            self._play.description, self._play.icon = "Pause", "pause"
+            spawn(self._run, f"play {self.name}")
+
+    def _run(self) -> None:
+        waited = threading.Event()  # never set: a sleep that a test can shorten through the speed
+        while self._playing.is_set() and self.step():
+            waited.wait(self._speed.value)
+        self._playing.clear()
+        self._play.description, self._play.icon = "Play", "play"
+
+    def _help(self) -> None:
+        self._say(KEYS)
+
+    def _say(self, text: str) -> None:
+        self._status.value = text
+
+    def _redraw(self) -> None:
+        with self._lock:
+            self.live.update(self.picture(self.state, self._ears.lit))
+
+    def _show(self) -> None:
+        """Bring everything on screen to the present state."""
+        self._quiet = True
+        try:
+            for field, control in self._inputs.items():
+                if control.value != getattr(self.state, field):
+                    control.value = getattr(self.state, field)
+        finally:
+            self._quiet = False
+        self._question.value = self.question(self.state)
+        self._formula.value = self.formula(self.state)
+        self._status.value = self._ears.alt = self.summary(self.state)
+        self._redraw()
+
+    def figure(self) -> go.Figure:
+        """Give the present picture as a plain plotly figure: for reports, and for places without a kernel."""
+        from workbench.plots.figure import figure
+
+        return figure(self.picture(self.state))
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, meta = bundle if isinstance(bundle, tuple) else (bundle, {})
+        text = self.summary(self.state)
+        words = f"<p><b>{html.escape(self.name)}</b>: {html.escape(text)} <i>Run the notebook to play with it.</i></p>"
+        return {**data, "text/plain": f"{type(self).__name__}: {text}", "text/html": words}, meta

@@ -1,0 +1,95 @@
+"""The language of marks that all lessons share: colours, traces, lines, numbers.
+
+Everything here makes pieces of plain plotly dicts; nothing knows a widget. Colours are Okabe and Ito's, in shades of
+middle lightness, so that they stand on white and on black.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from workbench.space import Array
+
+BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#2b8cc4", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#8c8c8c"
+
+Dict = dict[str, Any]
+
+
+def fade(color: str, alpha: float) -> str:
+    """Give a ``#rrggbb`` colour an opacity."""
+    r, g, b = (int(color[i:i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({r},{g},{b},{alpha:g})"
+
+
+def three(value: float) -> str:
+    """Write a number with three significant digits, a true minus and powers of ten."""
+    if not math.isfinite(value):
+        return "–" if math.isnan(value) else ("∞" if value > 0 else "−∞")
+    if value != 0 and not 1e-3 <= abs(value) < 1e5:
+        mantissa, exponent = f"{value:.2e}".split("e")
+        raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        return f"{mantissa}×10{raised}".replace("-", "−")
+    digits = 2 if value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def line(x: Array, y: Array, name: str, color: str, *, axis: str = "", width: float = 2, dash: str = "solid",
+         legend: bool = True) -> Dict:
+    """Draw a curve. ``axis`` is plotly's number of the subplot: ``""``, ``"2"``, ``"3"``."""
+    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "name": name, "showlegend": legend,
+            "xaxis": f"x{axis}", "yaxis": f"y{axis}", "line": {"color": color, "width": width, "dash": dash},
+            "hovertemplate": "%{x:.3f}: %{y:.3g}" + f"<extra>{name}</extra>"}
+
+
+def band(x: Array, lower: Array, upper: Array, name: str, color: str, *, axis: str = "",
+         alpha: float = 0.25) -> list[Dict]:
+    """Draw the region between two curves."""
+    edge = {"type": "scatter", "mode": "lines", "x": x, "xaxis": f"x{axis}", "yaxis": f"y{axis}",
+            "line": {"width": 0}, "hoverinfo": "skip", "legendgroup": name}
+    return [{**edge, "y": lower, "showlegend": False, "name": f"{name} (lower edge)"},
+            {**edge, "y": upper, "name": name, "fill": "tonexty", "fillcolor": fade(color, alpha)}]
+
+
+def area(x: Array, y: Array, name: str, color: str, *, axis: str = "", alpha: float = 0.3) -> Dict:
+    """Draw a curve filled down to its zero line."""
+    return {**line(x, y, name, color, axis=axis, width=1.5), "fill": "tozeroy", "fillcolor": fade(color, alpha)}
+
+
+def dots(x: Array, y: Array, name: str, color: str, *, axis: str = "", size: float = 9, symbol: str = "circle",
+         legend: bool = True, hover: str = "x = %{x:.3f}<br>y = %{y:.3g}") -> Dict:
+    """Draw observations."""
+    return {"type": "scatter", "mode": "markers", "x": x, "y": y, "name": name, "showlegend": legend,
+            "xaxis": f"x{axis}", "yaxis": f"y{axis}",
+            "marker": {"color": color, "size": size, "symbol": symbol, "line": {"color": color, "width": 2}},
+            "hovertemplate": hover + f"<extra>{name}</extra>"}
+
+
+def upright(x: float, color: str, label: str = "", *, y0: float = 0.0, y1: float = 1.0, dash: str = "solid",
+            axis: str = "") -> tuple[Dict, list[Dict]]:
+    """Draw a vertical line through a stretch of the whole picture, as a shape and the annotations beside its top."""
+    shape = {"type": "line", "xref": f"x{axis}", "yref": "paper", "x0": x, "x1": x, "y0": y0, "y1": y1,
+             "line": {"color": color, "width": 2, "dash": dash}}
+    text = {"xref": f"x{axis}", "yref": "paper", "x": x, "y": y1, "text": label, "showarrow": False,
+            "font": {"color": color, "size": 12}, "yanchor": "bottom"}
+    return shape, [text] if label else []
+
+
+def level(y: float, color: str, *, axis: str = "", dash: str = "dot") -> Dict:
+    """Draw a horizontal line through one subplot."""
+    return {"type": "line", "xref": f"x{axis} domain", "yref": f"y{axis}", "x0": 0, "x1": 1, "y0": y, "y1": y,
+            "line": {"color": color, "width": 1.5, "dash": dash}}
+
+
+def title(text: str) -> Dict:
+    """Give the picture its finding as a title."""
+    return {"text": text, "x": 0.0, "xref": "paper", "xanchor": "left", "y": 0.98, "yanchor": "top",
+            "font": {"size": 14}}
+
+
+def room(*arrays: Array, margin: float = 0.08) -> list[float]:
+    """Give the range of an axis that holds all these values with a little margin."""
+    low = min(float(a.min()) for a in arrays if len(a))
+    high = max(float(a.max()) for a in arrays if len(a))
+    pad = margin * (high - low) or 1.0
+    return [low - pad, high + pad]

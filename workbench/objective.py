@@ -1,0 +1,203 @@
+"""Whatever the user gives becomes an iterator of losses, one per step.
+
+Three kinds of objective are understood:
+
+* a function ``config -> loss``: one step;
+* a generator function that yields one loss per epoch: one step each, the last is the result;
+* an unchanged Optuna objective ``f(trial)``: its thread is parked inside ``trial.report`` until the next step is
+  wanted, so pausing a trial is simply not calling ``next``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, Protocol
+
+from workbench.errors import ObjectiveError
+
+Objective = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One loss. ``last`` says that the trial ends with it (a plain function's value, an objective's return)."""
+
+    number: int
+    loss: float
+    last: bool = False
+
+
+class Pruned(Exception):  # noqa: N818 - it is no error
+    """The objective gave the trial up by itself (``raise optuna.TrialPruned``)."""
+
+
+class Steps(Protocol):
+    """A trial under way. ``next`` runs one step and raises StopIteration after the last."""
+
+    def __next__(self) -> Step:
+        """Run the next step."""
+        ...
+
+    def close(self) -> None:
+        """Give the trial up and free what it holds."""
+        ...
+
+
+def read_loss(value: Any) -> float:
+    """Read what the objective gave as a number; nan and inf pass.
+
+    Raises
+    ------
+    ObjectiveError
+        For None, text, complex numbers, arrays of more than one element, and all else that is no number.
+    """
+    rule = "the objective must return (or yield) one number"
+    if value is None:
+        raise ObjectiveError(f"{rule}, got None. Does its last line say `return loss`?")
+    if isinstance(value, (str, bytes, bytearray)):
+        raise ObjectiveError(f"{rule}, got the text {_short(value)}. Return float(...) of it.")
+    size = getattr(value, "size", 1)
+    if callable(size):  # torch tensors
+        size = math.prod(value.shape)
+    if size != 1:
+        raise ObjectiveError(f"{rule}, got an array of {size} elements ({type(value).__name__}). Return its mean.")
+    if isinstance(value, complex) or getattr(getattr(value, "dtype", None), "kind", "f") == "c":
+        raise ObjectiveError(f"{rule}, got the complex number {_short(value)}. Return its absolute value.")
+    try:
+        return float(value.item() if hasattr(value, "item") else value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ObjectiveError(f"{rule}, got {_short(value)} ({type(value).__name__}).") from error
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def is_generator(objective: Objective) -> bool:
+    """Whether calling it makes a generator, seen through partials and callable objects."""
+    while isinstance(objective, partial):
+        objective = objective.func
+    call = objective if inspect.isroutine(objective) else getattr(objective, "__call__", objective)  # noqa: B004
+    return inspect.isgeneratorfunction(objective) or inspect.isgeneratorfunction(call)
+
+
+class ConfigSteps:
+    """Steps of a function or generator function of the configuration."""
+
+    def __init__(self, objective: Objective, config: Mapping[str, Any]) -> None:
+        self._objective = objective
+        self._config = dict(config)
+        self._losses: Iterator[Any] | None = None
+        self._n = 0
+
+    def __next__(self) -> Step:
+        """Run one step."""
+        if self._losses is None:
+            value = self._objective(self._config)
+            if not isinstance(value, Iterator):
+                return Step(1, read_loss(value), last=True)
+            self._losses = value
+        try:
+            value = next(self._losses)
+        except StopIteration:
+            if self._n == 0:
+                raise ObjectiveError("a generator objective must yield at least one loss, got none.") from None
+            raise
+        self._n += 1
+        return Step(self._n, read_loss(value))
+
+    def close(self) -> None:
+        """Close the generator; its ``finally`` blocks run."""
+        close = getattr(self._losses, "close", None)
+        if close is not None:
+            close()
+
+
+class _GivenUp(BaseException):
+    """Thrown into a parked Optuna objective to end its thread; no ``except Exception`` stops it."""
+
+
+class OptunaSteps:
+    """Steps of an unchanged Optuna objective ``f(trial)``, one per ``trial.report``.
+
+    The objective runs in a thread of its own. ``trial.report`` hands the loss over and parks the thread until the
+    next step is asked for. ``close`` makes it end: at the next ``report`` or ``should_prune``.
+    """
+
+    def __init__(self, objective: Objective, trial: Any, pruned: type[BaseException]) -> None:
+        self._objective = objective
+        self._trial = trial
+        self._pruned = pruned
+        self._told: SimpleQueue[Step | BaseException | None] = SimpleQueue()
+        self._go: SimpleQueue[bool] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._ended = False
+        self._last: int | None = None
+        self._prune = False
+
+    def __next__(self) -> Step:
+        """Run until the next ``report``, or to the end."""
+        if self._ended:
+            raise StopIteration
+        if self._thread is None:
+            self._hook()
+            context = copy_context()
+            self._thread = threading.Thread(target=context.run, args=(self._work,), daemon=True, name="workbench-trial")
+            self._thread.start()
+        else:
+            self._go.put(True)
+        told = self._told.get()
+        if isinstance(told, Step):
+            self._ended = told.last
+            return told
+        self._ended = True
+        if isinstance(told, self._pruned):
+            raise Pruned
+        if told is None:
+            raise StopIteration
+        raise told
+
+    def close(self) -> None:
+        """End the objective's thread at its next word with the trial."""
+        if self._thread is not None and not self._ended:
+            self._ended = True
+            self._go.put(False)
+
+    def prune(self) -> None:
+        """Let ``should_prune`` say yes when the objective goes on."""
+        self._prune = True
+
+    def _hook(self) -> None:
+        report, trial = self._trial.report, self._trial
+
+        def parked_report(value: float, step: int) -> None:
+            report(value, step)
+            if step == self._last:  # Optuna ignores a second report of the same step; so do we
+                return
+            self._last = step
+            self._told.put(Step(step, float(value)))
+            if not self._go.get():
+                raise _GivenUp
+
+        def should_prune() -> bool:
+            return self._prune
+
+        trial.report = parked_report
+        trial.should_prune = should_prune
+
+    def _work(self) -> None:
+        try:
+            value = self._objective(self._trial)
+            self._told.put(Step((self._last or 0) + 1, read_loss(value), last=True))
+        except _GivenUp:
+            self._told.put(None)
+        except BaseException as error:  # noqa: BLE001 - handed to whoever called next, traceback and all
+            self._told.put(error)

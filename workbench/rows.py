@@ -1,0 +1,52 @@
+"""Finished trials as growing arrays: each is encoded once, in the order in which results were told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from workbench.history import History
+from workbench.space import Array, Space
+
+
+class Rows:
+    """The rows of a run's ``History``, append-only.
+
+    Histories share the arrays below their own length; nothing written is ever changed, so a history handed out stays
+    what it was.
+    """
+
+    def __init__(self, space: Space, seed: int = 0) -> None:
+        self.space = space
+        self.seed = seed
+        self.numbers: list[int] = []  # trial number of each row
+        self._x = np.empty((64, len(space)))
+        self._y = np.empty(64)
+        self._steps = np.empty(64)
+        self._memo: dict[Hashable, Any] = {}
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.numbers)
+
+    def append(self, number: int, config: Mapping[str, Any], loss: float | None, steps: int = 1) -> None:
+        """Add a finished trial. No loss, or nan, counts as +inf: the worst there is."""
+        n = len(self.numbers)
+        if n == len(self._y):
+            self._x = np.concatenate([self._x, np.empty_like(self._x)])
+            self._y = np.concatenate([self._y, np.empty_like(self._y)])
+            self._steps = np.concatenate([self._steps, np.empty_like(self._steps)])
+        self._x[n] = self.space.to_unit(config)
+        self._y[n] = math.inf if loss is None or math.isnan(loss) else loss
+        self._steps[n] = steps
+        self.numbers.append(number)
+
+    def history(self, pending: Array | Sequence[Mapping[str, Any]] = (), *, n: int | None = None) -> History:
+        """Return the first ``n`` rows (all, if not given) with these trials still running."""
+        n = len(self.numbers) if n is None else min(n, len(self.numbers))
+        if not isinstance(pending, np.ndarray):
+            pending = self.space.to_unit(list(pending)) if pending else np.empty((0, len(self.space)))
+        return History(self.space, self._x[:n], self._y[:n], pending, self._steps[:n], self.seed, self._memo)

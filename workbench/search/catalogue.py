@@ -1,0 +1,61 @@
+"""The algorithms by name: for a panel's drop-down, and to keep with a run which one it used."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from workbench.errors import StorageError
+from workbench.history import Algorithm
+from workbench.search.gp_bo import GPBO
+from workbench.search.grid import Grid
+from workbench.search.random import Random
+from workbench.search.tpe import TPE
+
+ALGORITHMS: dict[str, type[Any]] = {c.__name__: c for c in (GPBO, TPE, Random, Grid)}
+
+LABELLED: dict[str, Algorithm] = {
+    "GP-BO · log-EI": GPBO(),
+    "GP-BO · EI": GPBO(acquisition="ei"),
+    "GP-BO · PI": GPBO(acquisition="pi"),
+    "GP-BO · LCB": GPBO(acquisition="lcb"),
+    "TPE": TPE(),
+    "Random": Random(),
+    "Grid": Grid(),
+}
+
+
+def label(algorithm: Any) -> str:
+    """Name an algorithm as a person would: "GP-BO · log-EI", or its class."""
+    for text, known in LABELLED.items():
+        if algorithm == known:
+            return text
+    name = type(algorithm).__name__
+    return repr(algorithm) if name in ALGORITHMS else f"Optuna's {name}"
+
+
+def to_json(algorithm: Any) -> dict[str, Any]:
+    """Keep an algorithm as its class name and the arguments that differ from the defaults."""
+    name = type(algorithm).__name__
+    if ALGORITHMS.get(name) is not type(algorithm):
+        return {"type": name, "foreign": True}
+    changed = {f.name: getattr(algorithm, f.name) for f in dataclasses.fields(algorithm)
+               if f.init and getattr(algorithm, f.name) != f.default}
+    return {"type": name, **changed}
+
+
+def from_json(data: Mapping[str, Any]) -> Algorithm | None:
+    """Make the algorithm again; None for one that is not ours (pass it again as ``algorithm=``)."""
+    if not isinstance(data, Mapping) or not isinstance(data.get("type"), str):
+        raise StorageError(f"an algorithm is kept as an object with its type, got {data!r}.")
+    if data.get("foreign"):
+        return None
+    cls = ALGORITHMS.get(data["type"])
+    if cls is None:
+        raise StorageError(f"algorithms are {sorted(ALGORITHMS)}, got {data['type']!r}.")
+    try:
+        made: Algorithm = cls(**{k: v for k, v in data.items() if k != "type"})
+    except (TypeError, ValueError) as error:
+        raise StorageError(f"{data['type']} cannot be made from {dict(data)!r}: {error}") from error
+    return made

@@ -1,0 +1,21 @@
+"""Random search (Bergstra & Bengio 2012): every configuration is drawn uniformly from the unit cube.
+
+Differences from the paper: none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.history import Drawn, History, Suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class Random:
+    """Random search: uniform on each parameter's (log) scale, levels and options with equal chances."""
+
+    def suggest(self, history: History, rng: np.random.Generator) -> Suggestion:
+        """Draw one point."""
+        return Suggestion(history.space.sample_unit(1, rng)[0], Drawn("uniformly at random"))  # x ~ U([0, 1]^d)

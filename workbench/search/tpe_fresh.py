@@ -1,0 +1,57 @@
+"""Points that were not tried before: how TPE avoids proposing a configuration twice."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from workbench.search.tpe_groups import groups_of
+from workbench.space import Array, Space
+
+DRAWS = 50  # uniform draws before the space is searched through
+MAX_POINTS = 100_000  # larger spaces are not: in them, a uniform draw is as good as always new
+
+
+def comparable(points: Array) -> Array:
+    """Replace nan by -1, so that points with the same inactive parameters can be equal."""
+    return np.where(np.isnan(points), -1.0, points)
+
+
+def is_in(point: Array, tried: Array) -> bool:
+    """Whether the point (d,) is a row of ``tried``; both made ``comparable``, up to rounding."""
+    return bool((np.abs(tried - point) < 1e-9).all(axis=1).any())
+
+
+@lru_cache(maxsize=4)
+def all_points(space: Space) -> Array | None:
+    """Every point of the space that is not forbidden, shape (n, d); None if there are too many."""
+    points = np.full((1, len(space)), np.nan)
+    for group in groups_of(space):
+        for j, axis in zip(group.columns, group.axes, strict=True):
+            on = space.active(points)[:, j] if group.condition else np.ones(len(points), dtype=bool)
+            if axis.kind == "float" and on.any():
+                return None
+            n_levels = len(axis.points)
+            if (~on).sum() + on.sum() * n_levels > MAX_POINTS:
+                return None
+            filled = np.repeat(points[on], n_levels, axis=0)
+            filled[:, j] = np.tile(axis.points, int(on.sum()))
+            points = np.concatenate([points[~on], filled])
+    return points[~space.is_forbidden(points)]
+
+
+def draw_fresh(space: Space, tried: Array, rng: np.random.Generator) -> tuple[Array, bool]:
+    """Draw a point uniformly among those not in ``tried`` (made ``comparable``), and say whether there was one."""
+    for _ in range(DRAWS):
+        x = space.sample_unit(1, rng)[0]
+        if not is_in(comparable(x), tried):
+            return x, True
+    points = all_points(space)
+    if points is not None:
+        done = {row.tobytes() for row in np.round(tried, 9) + 0.0}
+        left = [x for x, row in zip(points, np.round(comparable(points), 9) + 0.0, strict=True)
+                if row.tobytes() not in done]
+        if left:
+            return left[int(rng.integers(len(left)))], True
+    return x, False
