@@ -50,8 +50,8 @@ class History:
     @classmethod
     def of(cls, space: Space, x: Array, y: Array, *, pending: Array | None = None, seed: int = 0) -> History:
         """Make a history from finished points alone: one step each, nothing pending."""
-        x = np.asarray(x, dtype=float).reshape(-1, len(space))
         y = np.asarray(y, dtype=float)
+        x = np.asarray(x, dtype=float).reshape(len(y), len(space))
         none = np.empty((0, len(space)))
         return cls(space, x, y, none if pending is None else pending, np.ones(len(y)), seed)
 

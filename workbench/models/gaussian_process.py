@@ -99,6 +99,9 @@ class GaussianProcess:
         if not (scales > 0).all() or signal_variance <= 0 or noise < 0:
             raise ValueError("lengthscale and signal_variance must be positive and noise not negative, got "
                              f"{lengthscale}, {signal_variance} and {noise}.")
+        if not (np.isfinite(Z).all() and np.isfinite(y).all()):
+            raise ValueError("inputs and targets must be finite, got nan or inf. Use MixedFeatures for rows with "
+                             "inactive parameters and OutputTransform for failed trials.")
         empty = np.empty((0, 0))
         bare = cls(Z, y, scales, float(signal_variance), float(noise), trend, kernel, empty, y)
         if not len(y):
@@ -219,7 +222,7 @@ def _cholesky(K: Array, noise: float) -> tuple[Array, float]:
             return L, noise
         noise = max(10.0 * noise, 1e-7)
     raise np.linalg.LinAlgError(f"the covariance is not positive definite, not even with noise {noise / 10:.0e}. "
-                                "Are there nan or inf among the inputs?")
+                                "Are the inputs of an absurd size?")
 
 
 def fit(Z: Array, y: Array, *, groups: Sequence[int] | NDArray[np.intp] | None = None, trend: float = 0.0,

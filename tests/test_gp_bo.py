@@ -1,0 +1,289 @@
+"""Bayesian optimisation with a Gaussian process: contracts, robustness, progress."""
+
+import itertools
+import math
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from workbench.history import Drawn, History
+from workbench.search.gp_bo import GPBO, GPExplanation
+from workbench.search.gp_candidates import all_configs, keys
+from workbench.search.gp_posterior import hyperparameters
+from workbench.space import Choice, Float, Int, Space
+
+MIXED = Space(lr=Float(1e-5, 1, log=True), depth=Int(1, 12), width=Int(8, 1024, log=True), drop=Float(0, 0.9),
+              act=Choice("relu", "tanh", "gelu"), size=Choice("s", "m", "l", ordered=True))
+NESTED = Space(algo=Choice("svm", "boost", "knn"), kernel=Choice("rbf", "linear", when={"algo": "svm"}),
+               C=Float(1e-3, 1e3, log=True, when={"algo": "svm"}),
+               gamma=Float(1e-5, 10, log=True, when={"kernel": "rbf"}),
+               eta=Float(1e-3, 1, log=True, when={"algo": "boost"}), leaves=Int(2, 64, when={"algo": "boost"}), k=Int(1, 50, when={"algo": "knn"}))
+
+
+def mixed_loss(c):
+    best = {"relu": -3.0, "tanh": -2.0, "gelu": -3.5}[c["act"]]
+    return ((math.log10(c["lr"]) - best) ** 2 + 0.15 * (c["depth"] - 5) ** 2 + 0.3 * (math.log2(c["width"]) - 7) ** 2
+            + 4 * (c["drop"] - 0.25) ** 2 + {"relu": 0, "tanh": 0.6, "gelu": 0.25}[c["act"]] + 0.2 * (c["size"] != "m"))
+
+
+def nested_loss(c):
+    if c["algo"] == "svm":
+        linear = c["kernel"] == "linear"
+        return 0.5 + 0.3 * (math.log10(c["C"]) - 1) ** 2 + (0.4 if linear else 0.4 * (math.log10(c["gamma"]) + 2) ** 2)
+    if c["algo"] == "boost":
+        return 1.2 * (math.log10(c["eta"]) + 1.3) ** 2 + 0.005 * (c["leaves"] - 24) ** 2
+    return 0.9 + 0.01 * (c["k"] - 7) ** 2
+
+
+def drive(space, loss, n, *, algorithm=None, seed=0, memo=None):
+    """Run ``n`` trials, one at a time; return the last history and all suggestions."""
+    algorithm, memo = algorithm or GPBO(), {} if memo is None else memo
+    x, y, out = np.empty((0, len(space))), np.empty(0), []
+    history = History.of(space, x, y, seed=seed)
+    for i in range(n):
+        history = replace(History.of(space, x, y, seed=seed), memo=memo)
+        s = algorithm.suggest(history, np.random.default_rng([seed, i]))
+        config = space.from_unit(s.x)
+        space.validate(config)
+        assert np.allclose(space.snap(s.x[None])[0], s.x, equal_nan=True, atol=1e-9)
+        out.append(s)
+        value = loss(config)
+        x, y = np.vstack([x, s.x]), np.append(y, value if math.isfinite(value) else math.inf)
+    return replace(History.of(space, x, y, seed=seed), memo=memo), out
+
+
+@pytest.fixture(scope="module")
+def mixed_run():
+    return drive(MIXED, mixed_loss, 40)
+
+
+# ---- start -------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_ten_are_a_scrambled_sobol_sequence_shared_by_the_run():
+    history, out = drive(MIXED, mixed_loss, 11)
+    assert all(isinstance(s.why, Drawn) and "Sobol" in s.why.summary() for s in out[:10])
+    assert isinstance(out[10].why, GPExplanation)
+    _, other = drive(MIXED, mixed_loss, 5, seed=1)
+    assert not np.allclose(other[0].x, out[0].x, equal_nan=True)
+    lr = np.sort(history.x[:8, 0])
+    assert (np.floor(lr * 8) == np.arange(8)).all()  # eight points of a Sobol sequence: one in each eighth
+
+
+def test_running_trials_count_as_start_points():
+    none = History.of(MIXED, np.empty((0, 6)), np.empty(0))
+    first = GPBO().suggest(none, np.random.default_rng(0)).x
+    second = GPBO().suggest(replace(none, pending=first[None]), np.random.default_rng(1)).x
+    one_told = History.of(MIXED, first[None], np.array([1.0]))
+    assert (second == GPBO().suggest(one_told, np.random.default_rng(1)).x).all()
+
+
+def test_with_more_workers_than_start_points_the_sequence_goes_on_until_there_are_results():
+    history = History.of(MIXED, np.empty((0, 6)), np.empty(0))
+    pending = np.empty((0, 6))
+    for i in range(80):  # beyond the 64 points drawn
+        s = GPBO().suggest(replace(history, pending=pending), np.random.default_rng(i))
+        assert isinstance(s.why, Drawn)
+        pending = np.vstack([pending, s.x])
+    assert len(set(keys(pending))) == 80
+
+
+# ---- statelessness -----------------------------------------------------------------------------------------------
+
+
+def test_an_empty_memo_gives_the_same_answer(mixed_run):
+    history, out = mixed_run
+    for n in (10, 11, 17, 25, 38, 39):
+        cold = replace(history[:n], memo={})
+        s = GPBO().suggest(cold, np.random.default_rng([0, n]))
+        assert s.x.tobytes() == out[n].x.tobytes()
+        assert s.why.summary() == out[n].why.summary()
+
+
+def test_the_memo_may_have_been_filled_by_another_history_of_the_same_run(mixed_run):
+    history, out = mixed_run
+    changed = History.of(MIXED, history.x, history.y[::-1].copy())
+    memo = {}
+    GPBO().suggest(replace(changed, memo=memo), np.random.default_rng(0))
+    s = GPBO().suggest(replace(history[:30], memo=memo), np.random.default_rng([0, 30]))
+    assert s.x.tobytes() == out[30].x.tobytes()
+
+
+@pytest.mark.slow
+def test_an_empty_memo_gives_the_same_answer_for_long_histories():
+    rng = np.random.default_rng(0)
+    x = MIXED.sample_unit(1100, rng)
+    y = np.array([mixed_loss(c) for c in MIXED.from_unit(x)])
+    history, memo = History.of(MIXED, x, y), {}
+    for n in (250, 256, 257, 266, 300, 301, 1000, 1099):
+        warm = GPBO().suggest(replace(history[:n], memo=memo), np.random.default_rng(n))
+        if n in {257, 301, 1099}:
+            cold = GPBO().suggest(replace(history[:n], memo={}), np.random.default_rng(n))
+            assert cold.x.tobytes() == warm.x.tobytes()
+
+
+def test_the_history_is_not_changed(mixed_run):
+    history, _ = mixed_run
+    x, y = history.x.copy(), history.y.copy()
+    GPBO().suggest(history, np.random.default_rng(0))
+    assert np.array_equal(x, history.x, equal_nan=True)
+    assert (y == history.y).all()
+
+
+def test_hyperparameters_depend_on_the_finished_trials_alone(mixed_run):
+    history, _ = mixed_run
+    a = hyperparameters(replace(history, memo={}))
+    b = hyperparameters(replace(history, memo={}, pending=MIXED.sample_unit(3, np.random.default_rng(0))))
+    assert (a.lengthscale == b.lengthscale).all()
+
+
+# ---- several workers -----------------------------------------------------------------------------------------------
+
+
+def test_running_trials_push_the_next_one_away(mixed_run):
+    history, _ = mixed_run
+    alone = GPBO().suggest(history, np.random.default_rng(5))
+    both = GPBO().suggest(replace(history, pending=alone.x[None]), np.random.default_rng(5))
+    assert keys(both.x[None]) != keys(alone.x[None])
+    assert both.why.n_pending == 1
+    assert "1 running trial was taken into account" in both.why.summary()
+
+
+@pytest.mark.parametrize("acquisition", ["log_ei", "ei", "pi", "lcb"])
+def test_four_workers_never_get_the_same_point(acquisition):
+    space = Space(a=Float(0, 1), b=Float(0, 1))
+    x = space.sample_unit(12, np.random.default_rng(0))
+    history = History.of(space, x, ((x - 0.3) ** 2).sum(1))
+    pending = np.empty((0, 2))
+    for i in range(4):
+        s = GPBO(acquisition=acquisition).suggest(replace(history, pending=pending), np.random.default_rng(i))
+        pending = np.vstack([pending, s.x])
+    gaps = [np.abs(p - q).max() for p, q in itertools.combinations(pending, 2)]
+    assert min(gaps) > 1e-3
+
+
+# ---- discrete spaces ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("space", [
+    Space(a=Choice("x", "y", "z"), b=Choice(1, 2), c=Int(1, 3)),
+    Space(a=Choice("x", "y"), b=Int(1, 5, when={"a": "x"}), c=Choice("p", "q", "r", when={"b": [1, 2]})),
+    Space(a=Choice("x", "y"), b=Float(0, 1, step=0.25), forbidden=[{"a": "x", "b": [0.25, 0.5]}]),
+])
+def test_a_discrete_space_is_used_up_before_anything_is_repeated(space):
+    size = len(all_configs(space))
+    history, out = drive(space, lambda c: float(len(str(c)) % 5), size + 2)
+    assert len(set(keys(history.x[:size]))) == size
+    assert not space.is_forbidden(history.x).any()
+    assert "every configuration has been tried" in out[-1].why.summary()
+
+
+def test_running_trials_are_not_suggested_again_in_a_discrete_space():
+    space = Space(a=Choice(*range(4)), b=Choice(*range(4)))
+    x = space.sample_unit(6, np.random.default_rng(0))
+    history, pending = History.of(space, x, np.arange(6.0)), np.empty((0, 2))
+    seen = set(keys(x))
+    while len(seen) < 16:
+        s = GPBO(n_startup=3).suggest(replace(history, pending=pending), np.random.default_rng(len(pending)))
+        assert keys(s.x[None])[0] not in seen
+        seen.add(keys(s.x[None])[0])
+        pending = np.vstack([pending, s.x])
+
+
+def test_a_large_discrete_space_sees_no_repeats():
+    space = Space({f"a{i}": Choice(*"abcde") for i in range(6)})
+    history, _ = drive(space, lambda c: float(sum(v != "c" for v in c.values())), 40)
+    assert len(set(keys(history.x))) == 40
+    assert history.y.min() <= 1  # of 0 … 6; random search is at 2 after 40 draws
+
+
+def test_forbidden_combinations_are_never_suggested():
+    space = Space(solver=Choice("a", "b", "c"), penalty=Choice("p", "q", "r"), C=Float(1e-3, 1e3, log=True),
+                  n=Int(1, 40), forbidden=[{"solver": "a", "penalty": ["p", "q"]}, {"solver": ["b", "c"], "penalty": "r"},
+                             {"penalty": "p", "n": list(range(5, 30))}])
+    # the best losses lie in the forbidden corner
+    history, _ = drive(space, lambda c: (c["n"] - 15) ** 2 / 100 + (c["penalty"] != "p") + math.log10(c["C"]) ** 2, 35)
+    assert not space.is_forbidden(history.x).any()
+
+
+# ---- robustness ------------------------------------------------------------------------------------------------------
+
+TWO = Space(a=Float(0, 1), b=Float(0, 1))
+
+
+@pytest.mark.parametrize(("space", "loss"), [
+    pytest.param(TWO, lambda c: 1.0, id="constant"),
+    pytest.param(TWO, lambda c: math.nan, id="all fail"),
+    pytest.param(TWO, lambda c: math.nan if c["a"] > 0.5 else c["a"] + c["b"], id="half fails"),
+    pytest.param(TWO, lambda c: 1e300 if c["a"] > 0.7 else c["a"] + c["b"], id="1e300"),
+    pytest.param(TWO, lambda c: 1e-14 * (c["a"] - 0.2) ** 2, id="1e-14"),
+    pytest.param(TWO, lambda c: 1e9 + (c["a"] - 0.2) ** 2, id="offset 1e9"),
+    pytest.param(TWO, lambda c: float(c["a"] > 0.2) + float(c["b"] > 0.2), id="steps"),
+    pytest.param(Space(a=Float(0, 1)), lambda c: (c["a"] - 0.3) ** 2, id="one parameter"),
+    pytest.param(Space(a=Float(1e-6, 1e3, log=True)), lambda c: abs(math.log(c["a"])), id="one on a log scale"),
+    pytest.param(Space(a=Choice(*"abc"), b=Choice(1, 2)), lambda c: c["b"] + (c["a"] == "a"), id="choices alone"),
+    pytest.param(Space(a=Int(3, 3), b=Float(0, 1), c=Choice("only")), lambda c: c["b"], id="one level"),
+    pytest.param(Space(a=Int(3, 3)), lambda c: 1.0, id="one configuration"),
+    pytest.param(Space(a=Float(2, 2), b=Float(0, 1)), lambda c: c["b"], id="empty range"),
+    pytest.param(Space(a=Int(1, 10**6, log=True), b=Float(0, 1)), lambda c: (math.log(c["a"]) - 7) ** 2, id="1 to 1e6"),
+    pytest.param(NESTED, nested_loss, id="nested conditions"),
+    pytest.param(Space({f"x{i}": Float(0, 1) for i in range(40)}), lambda c: sum(c.values()), id="40 parameters"),
+])
+def test_odd_problems_run_without_a_warning(space, loss):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        history, out = drive(space, loss, 22)
+        assert all(s.why.summary() for s in out)
+    if any(c.kind == "float" and space[c.name].low < space[c.name].high for c in space.columns):
+        assert len(set(keys(history.x))) == 22
+
+
+def test_a_space_without_parameters_has_one_answer():
+    s = GPBO().suggest(History.of(Space(), np.empty((0, 0)), np.empty(0)), np.random.default_rng(0))
+    assert s.x.shape == (0,)
+
+
+@pytest.mark.parametrize("acquisition", ["log_ei", "ei", "pi", "lcb"])
+def test_every_acquisition_function_finds_a_simple_minimum(acquisition):
+    history, out = drive(TWO, lambda c: (c["a"] - 0.2) ** 2 + (c["b"] - 0.6) ** 2,
+                         30, algorithm=GPBO(acquisition=acquisition))
+    assert history.y.min() < 1e-3  # 30 random points come to 0.01
+    assert any(getattr(s.why, "acquisition", "") == acquisition for s in out)
+
+
+@pytest.mark.parametrize("bad", [{"acquisition": "ucb"}, {"beta": -1.0}, {"n_startup": -1}, {"patience": -1}])
+def test_settings_out_of_range_are_refused(bad):
+    with pytest.raises(ValueError, match="must"):
+        GPBO(**bad)
+
+
+def test_a_search_that_stands_still_explores_every_second_time():
+    _, out = drive(TWO, lambda c: 1.0, 40)
+    notes = [getattr(s.why, "note", "") for s in out[24:]]
+    assert [bool(n) for n in notes] == [i % 2 == 0 for i in range(len(notes))]
+    assert "Nothing has improved for" in out[24].why.summary()
+    _, out = drive(TWO, lambda c: 1.0, 30, algorithm=GPBO(patience=0))
+    assert not any(getattr(s.why, "note", "") for s in out)
+
+
+# ---- progress --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("space", "loss", "margin"), [(MIXED, mixed_loss, 0.2), (NESTED, nested_loss, 0.2)])
+def test_search_beats_random_by_far(space, loss, margin):
+    ours, random = [], []
+    for seed in range(3):
+        history, _ = drive(space, loss, 40, seed=seed)
+        ours.append(history.y.min())
+        configs = space.sample(40, np.random.default_rng([9, seed]))
+        random.append(min(loss(c) for c in configs))
+    assert np.mean(ours) < margin * np.mean(random)  # measured: a hundredth
+
+
+@pytest.mark.slow
+def test_outliers_do_not_hide_the_minimum():
+    history, _ = drive(TWO, lambda c: 1e12 if c["a"] > 0.7 else (c["a"] - 0.2) ** 2 + (c["b"] - 0.4) ** 2, 40)
+    assert history.y.min() < 1e-4
