@@ -1,0 +1,146 @@
+// Draws the newest plotly figure that Python sent. plotly.js itself comes once per page, from the kernel.
+const page = (globalThis.__workbenchLive ??= { library: null, askedAt: -1e9, queue: new Set(), running: false });
+const pause = (ms) => new Promise((r) => setTimeout(r, ms));
+const frame = () => new Promise(requestAnimationFrame);
+
+/** Load the gzipped library as a module of its own, so that no global `define` or `exports` gets in its way. */
+async function install(gzipped) {
+  const js = await new Response(new Blob([gzipped]).stream().pipeThrough(new DecompressionStream("gzip"))).blob();
+  const parts = ["const module={exports:{}},exports=module.exports,define=undefined;", js, "\n;export default module.exports;"];
+  return (await import(URL.createObjectURL(new Blob(parts, { type: "text/javascript" })))).default;
+}
+
+/** Wait for the library. Python pushes it at the first display; after a page reload it is asked for. */
+async function library(model) {
+  for (let asked = false; !page.library; await pause(30)) {
+    if (asked || performance.now() - page.askedAt < 10000) continue;
+    asked = true;
+    page.askedAt = performance.now();
+    model.send({ type: "need-plotly" });
+  }
+  return page.library;
+}
+
+/** One draw at a time on the whole page, with a rest after each, so that clicks and typing get through. */
+async function drain() {
+  if (page.running) return;
+  page.running = true;
+  while (page.queue.size) {
+    await frame();
+    const [draw] = page.queue;
+    page.queue.delete(draw);
+    const began = performance.now();
+    await draw().catch((e) => console.error(e));
+    await pause((performance.now() - began) / 2);
+  }
+  page.running = false;
+}
+
+/** Bytes to a typed array, or to rows of one. */
+function decode({ shape, dtype, data }) {
+  const bytes = data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength);
+  const flat = new (dtype === "f4" ? Float32Array : Float64Array)(bytes);
+  if (shape.length < 2) return flat;
+  return Array.from({ length: shape[0] }, (_, i) => flat.subarray(i * shape[1], (i + 1) * shape[1]));
+}
+
+function put(root, path, value) {
+  const keys = path.split(".");
+  const last = keys.pop();
+  keys.reduce((at, k) => (at[k] ??= {}), root)[last] = value;
+}
+
+/** Text, grid and paper from JupyterLab's theme. */
+function theme(el) {
+  const css = getComputedStyle(el);
+  const v = (name, otherwise) => css.getPropertyValue(name).trim() || otherwise;
+  const grid = v("--jp-border-color2", "#ddd");
+  const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: grid, automargin: true };
+  return { layout: {
+    paper_bgcolor: "transparent", plot_bgcolor: "transparent",
+    font: { color: v("--jp-ui-font-color1", "#333"), size: 12, family: v("--jp-ui-font-family", "system-ui, sans-serif") },
+    hoverlabel: { bgcolor: v("--jp-layout-color2", "#eee"), bordercolor: grid, font: { color: v("--jp-ui-font-color1", "#333") }, align: "left" },
+    modebar: { bgcolor: "transparent", color: v("--jp-ui-font-color3", "#999"), activecolor: v("--jp-brand-color1", "#1976d2") },
+    xaxis: axis, yaxis: axis, margin: { l: 48, r: 12, t: 36, b: 36 }, uirevision: "live" } };
+}
+
+const CONFIG = { displaylogo: false, plotlyServerURL: "", responsive: false, modeBarButtonsToRemove: ["sendChartToCloud", "select2d", "lasso2d", "autoScale2d"] };
+
+/** Report a click anywhere on a plot area, in data units, with the trial under it if there is one. */
+function listenForClicks(gd, model, signal) {
+  let down = null, hovered = null;
+  gd.on("plotly_hover", (e) => { hovered = e.points?.[0]?.customdata ?? null; });
+  gd.on("plotly_unhover", () => { hovered = null; });
+  gd.addEventListener("pointerdown", (e) => { down = e; }, { capture: true, signal });
+  window.addEventListener("pointerup", (e) => {
+    const start = down;
+    down = null;
+    if (!start || Math.hypot(e.clientX - start.clientX, e.clientY - start.clientY) > 4) return;
+    const box = gd.getBoundingClientRect(), px = e.clientX - box.left, py = e.clientY - box.top;
+    for (const { xaxis: x, yaxis: y } of Object.values(gd._fullLayout?._plots ?? {})) {
+      if (px < x._offset || px > x._offset + x._length || py < y._offset || py > y._offset + y._length) continue;
+      const n = (model.get("clicked").n ?? 0) + 1;
+      model.set("clicked", { x: x.p2d(px - x._offset), y: y.p2d(py - y._offset), subplot: x._id + y._id, n, trial: hovered });
+      model.save_changes();
+      return;
+    }
+  }, { capture: true, signal });
+}
+
+export default () => {
+  const arrays = {};                               // "trace.path" -> typed array, the newest
+  const take = (model) => { for (const [k, v] of Object.entries(model.get("patch"))) arrays[k] = decode(v); };
+  return {
+    initialize({ model }) {
+      take(model);
+      model.on("change:patch", () => take(model));
+      model.on("msg:custom", (message, [gzipped]) => { if (message.type === "plotly") page.library ??= install(gzipped); });
+    },
+    async render({ model, el }) {
+      const gone = new AbortController();
+      const gd = el.appendChild(document.createElement("div"));
+      gd.className = "wb-livefigure";
+      gd.style.minHeight = `${model.get("spec").layout?.height ?? 300}px`;
+      gd.textContent = "drawing…";
+      gd.style.color = "var(--jp-ui-font-color2, #666)";
+      let visible = false, dirty = true, first = true, ended = false;
+      let Plotly = null;
+
+      async function draw() {
+        if (!Plotly || !visible || document.hidden || ended) return;
+        dirty = false;
+        const spec = model.get("spec"), sent = model.get("sent");
+        const data = spec.data.map((t) => structuredClone(t));
+        for (const path of spec.arrays) put(data, path, arrays[path]);
+        const layout = { ...structuredClone(spec.layout), template: theme(el), width: el.clientWidth || 600 };
+        layout.height ??= 300;
+        layout.uirevision ??= "live";
+        gd.style.minHeight = `${layout.height}px`;
+        if (first) gd.textContent = "";
+        await Plotly.react(gd, data, layout, CONFIG);
+        if (first) listenForClicks(gd, model, gone.signal);
+        first = false;
+        globalThis.__workbenchDrawn?.(gd, sent);   // hook of tests and benchmarks
+      }
+      const ask = () => { dirty = true; if (Plotly && visible && !document.hidden) { page.queue.add(draw); drain(); } };
+      const shown = () => { if (dirty) ask(); };
+      const seen = new IntersectionObserver((es) => { visible = es.at(-1).isIntersecting; shown(); });
+      seen.observe(gd);
+      const size = new ResizeObserver(() => { if (gd._fullLayout && gd._fullLayout.width !== el.clientWidth) ask(); });
+      size.observe(el);
+      const dress = new MutationObserver(ask);
+      dress.observe(document.body, { attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
+      document.addEventListener("visibilitychange", shown, { signal: gone.signal });
+      model.on("change:sent", ask);
+      library(model).then((loaded) => { Plotly = loaded; shown(); });
+      return () => {
+        ended = true;
+        gone.abort();
+        page.queue.delete(draw);
+        model.off("change:sent", ask);
+        for (const o of [seen, size, dress]) o.disconnect();
+        if (Plotly) Plotly.purge(gd);
+      };
+    },
+  };
+};

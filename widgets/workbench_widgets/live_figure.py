@@ -1,0 +1,156 @@
+"""A plotly figure that follows its data, cheap enough to redraw several times a second.
+
+plotly's own FigureWidget carries 5 MB in every figure and paints every message, however late. Here plotly.js travels
+once per page, only changed arrays are sent (as bytes), only what is visible is drawn, and always the newest state.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import html
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import numpy as np
+import traitlets as t
+
+HERE = Path(__file__).parent
+_TAKEN = object()
+
+
+@functools.cache
+def plotly_js() -> bytes:
+    """Plotly.js, gzipped, from the installed plotly package."""
+    import plotly
+
+    path = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    return gzip.compress(path.read_bytes(), 6)
+
+
+def _pack(a: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """Array to bytes: single precision, unless whole numbers would suffer."""
+    small = a.dtype.kind == "f" or a.size == 0 or np.abs(a).max() < 2**24
+    a = np.ascontiguousarray(a, "f4" if small else "f8")
+    return {"shape": list(a.shape), "dtype": "f4" if small else "f8", "data": a.tobytes()}
+
+
+def _split(node: Any, path: str, arrays: dict[str, Any] | None) -> Any:
+    """Copy ``node`` without its numeric arrays, which go to ``arrays`` under their dotted path (None: stay, as lists)."""
+    if isinstance(node, dict):
+        pairs = ((k, _split(v, f"{path}.{k}", arrays)) for k, v in node.items())
+        return {k: v for k, v in pairs if v is not _TAKEN}
+    if isinstance(node, (list, tuple)):
+        return [_split(v, f"{path}.{i}", arrays) for i, v in enumerate(node)]
+    if isinstance(node, np.generic):
+        return node.item()
+    if not isinstance(node, np.ndarray):
+        return node
+    if arrays is not None and node.dtype.kind in "fiu" and node.ndim in (1, 2):
+        arrays[path] = node
+        return _TAKEN
+    return _jsonable(node)
+
+
+def _jsonable(a: np.ndarray[Any, Any]) -> list[Any]:
+    """Array to a list; nan and inf, which JSON lacks, become null."""
+    if a.dtype.kind == "M":
+        return a.astype(str).tolist()  # type: ignore[no-any-return]
+    if a.dtype.kind == "f":
+        return np.where(np.isfinite(a), a.astype(object), None).tolist()  # type: ignore[no-any-return]
+    return a.tolist()  # type: ignore[no-any-return]
+
+
+class LiveFigure(anywidget.AnyWidget):  # type: ignore[misc]
+    """A live plotly figure.
+
+    Parameters
+    ----------
+    figure
+        A dict with ``data`` (a list of traces, arrays as numpy arrays) and ``layout``; or a ``go.Figure``.
+
+    Attributes
+    ----------
+    clicked
+        The last click on a plot area: ``{"x", "y", "subplot", "n", "trial"}`` in data units; ``n`` counts clicks.
+    """
+
+    _esm = HERE / "live_figure.js"
+    spec = t.Dict().tag(sync=True)  # traces without arrays, and the layout
+    patch = t.Dict().tag(sync=True)  # arrays that changed with the last update; all of them in a full state
+    sent = t.Float().tag(sync=True)  # Unix milliseconds of the last update
+    clicked = t.Dict().tag(sync=True)
+    _pushed = False  # whether this kernel has sent the library to its page
+
+    def __init__(self, figure: Any, **kwargs: Any) -> None:
+        self._arrays: dict[str, Any] = {}
+        self._figure = figure
+        self._updating = threading.Lock()
+        super().__init__(**self._changes(figure), **kwargs)
+        self.on_msg(self._answer)
+
+    def _changes(self, figure: Any) -> dict[str, Any]:
+        arrays: dict[str, Any] = {}
+        traces = [tr if isinstance(tr, dict) else tr.to_plotly_json() for tr in figure["data"]]
+        data = [_split(tr, str(i), arrays) for i, tr in enumerate(traces)]
+        layout = figure["layout"]
+        layout = layout if isinstance(layout, dict) else layout.to_plotly_json()
+        layout = _split({k: v for k, v in layout.items() if k != "template"}, "", None)
+        packed = {k: _pack(a) for k, a in arrays.items()}  # bytes, not references: arrays may be changed in place
+        changed = {k: p for k, p in packed.items() if p != self._arrays.get(k)}
+        self._arrays = packed
+        return {"spec": {"data": data, "layout": layout, "arrays": list(arrays)}, "patch": changed,
+                "sent": time.time() * 1e3}
+
+    def update(self, figure: Any) -> None:
+        """Show this figure instead; only what changed is sent."""
+        with self._updating:
+            self._figure = figure
+            new = self._changes(figure)
+            with self.hold_sync():
+                if new["spec"] != self.spec:
+                    self.spec = new["spec"]
+                if new["patch"]:
+                    self.patch = new["patch"]
+                self.sent = new["sent"]
+
+    def figure(self) -> Any:
+        """Return what is shown as a plain ``plotly.graph_objects.Figure``."""
+        from workbench.plots.figure import figure
+
+        return figure(self._figure)
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:  # noqa: FBT001, FBT002
+        """Widget state; a full one, for a new or reloaded page, holds all arrays."""
+        state = super().get_state(key, drop_defaults)
+        if key is None:
+            state["patch"] = self._arrays
+        return state
+
+    def _answer(self, _: Any, content: dict[str, Any], __: Any) -> None:
+        if content.get("type") == "need-plotly":
+            self.push_library()
+
+    def push_library(self) -> None:
+        """Send plotly.js to the page, as a message: it never becomes part of the widget's state."""
+        LiveFigure._pushed = True
+        self.send({"type": "plotly"}, [plotly_js()])
+
+    def push_once(self) -> None:
+        """Send plotly.js unless this kernel has: an unasked push does not wait for a busy cell, a question would."""
+        if not LiveFigure._pushed:
+            self.push_library()
+
+    def title(self) -> str:
+        """The figure's title, or "figure"."""
+        return str((self.spec["layout"].get("title") or {}).get("text", "figure"))
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        self.push_once()
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, meta = bundle if isinstance(bundle, tuple) else (bundle, {})
+        words = f"<p><i>{html.escape(self.title())}: a live figure; run the notebook to see it.</i></p>"
+        return {**(data or {}), "text/plain": f"LiveFigure({self.title()!r})", "text/html": words}, meta
