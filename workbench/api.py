@@ -24,7 +24,7 @@ from workbench.search import catalogue
 from workbench.search.gp_bo import GPBO
 from workbench.search.tpe import TPE
 from workbench.space import Space
-from workbench.study import Settings
+from workbench.propose import Settings
 
 Direction = Literal["minimize", "maximize"]
 
@@ -87,13 +87,13 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
     seed = secrets.randbelow(2**31) if seed is None else int(seed)
     algorithm = default_algorithm(space) if algorithm is None else algorithm
     settings = Settings(space, algorithm, n_trials, n_workers, scheduler, trial_timeout, timeout)
-    study, where, mend, release = _create(name, direction, storage)
+    study, where, owner = _create(name, direction, storage)
     study.sampler = _sampler(algorithm, space, seed)
-    run = Run(Ledger(study, repair=mend), objective, settings, seed=seed, name=name, where=where, executor=executor,
-              release=release)
+    run = Run(_ledger(study, owner), objective, settings, seed=seed, name=name, where=where, executor=executor,
+              owner=owner)
     if run.saved:
         for key, value in run.settings_json().items():
-            study.set_user_attr(key, json.dumps(value))
+            study.set_user_attr(key, value)
     return run
 
 
@@ -118,17 +118,18 @@ def _quiet() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-def _create(name: str | None, direction: str, storage: str | BaseStorage | None) -> tuple[optuna.Study, str, Any, Any]:
+def _create(name: str | None, direction: str, storage: str | BaseStorage | None) -> tuple[optuna.Study, str,
+                                                                                             store.Owner | None]:
     _quiet()
     nop = optuna.pruners.NopPruner()
     if name is None:
-        return optuna.create_study(direction=direction, pruner=nop), "memory", None, None
+        return optuna.create_study(direction=direction, pruner=nop), "memory", None
     if storage is not None:
         try:
             study = optuna.create_study(study_name=name, storage=storage, direction=direction, pruner=nop)
         except optuna.exceptions.DuplicatedStudyError as error:
             raise StorageError(_exists(name, str(storage))) from error
-        return study, str(storage), None, None
+        return study, str(storage), None
     path = store.journal_path(name)
     if path.exists() and path.stat().st_size:
         raise StorageError(_exists(name, str(path)))
@@ -136,7 +137,11 @@ def _create(name: str | None, direction: str, storage: str | BaseStorage | None)
     if not lock.acquire():
         raise StorageError(_exists(name, str(path)))
     study = optuna.create_study(study_name=name, storage=store.journal_storage(path), direction=direction, pruner=nop)
-    return study, str(path), lambda: store.mend(path), lock.release
+    return study, str(path), lock
+
+
+def _ledger(study: optuna.Study, owner: store.Owner | None) -> Ledger:
+    return Ledger(study, repair=None if owner is None else lambda: store.mend(owner.journal))
 
 
 def _exists(name: str, where: str) -> str:
@@ -144,13 +149,13 @@ def _exists(name: str, where: str) -> str:
             "on with it; or take another name.")
 
 
-def _folder_and_lock(path: Path) -> store.OwnerLock:
+def _folder_and_lock(path: Path) -> store.Owner:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"the folder {path.parent} cannot be made: {error}. Choose another with storage=, or leave "
                            "the name out to keep the run in memory.") from error
-    return store.OwnerLock(path)
+    return store.Owner(path)
 
 
 def open(name: str, objective: Objective | None = None, *, algorithm: Any = None,  # noqa: A001
@@ -174,25 +179,22 @@ def open(name: str, objective: Objective | None = None, *, algorithm: Any = None
     _quiet()
     if storage is not None:
         study = store.load_study(optuna.storages.get_storage(storage), name, str(storage))
-        return _reopen(study, name, str(storage), objective, algorithm, n_trials, n_workers, None, None)
+        return _reopen(study, name, str(storage), objective, algorithm, n_trials, n_workers, None)
     path = store.journal_path(name)
     if not path.exists():
         raise StorageError(f"there is no run {name!r}: {path} does not exist. wb.optimize(..., name={name!r}) makes it.")
-    lock = store.OwnerLock(path)
+    lock = store.Owner(path)
     owner = objective is not None and lock.acquire()
-    if owner:
-        store.mend(path)
     study = store.load_study(store.journal_storage(path), name, str(path))
     if objective is not None and not owner:
         return _watch_file(study, name, str(path), "another process writes this run; here it can be watched")
     if objective is None and not _is_free(path):
         return _watch_file(study, name, str(path), "another process writes this run; here it can be watched")
-    return _reopen(study, name, str(path), objective, algorithm, n_trials, n_workers,
-                   (lambda: store.mend(path)) if owner else None, lock.release if owner else None)
+    return _reopen(study, name, str(path), objective, algorithm, n_trials, n_workers, lock if owner else None)
 
 
 def _is_free(path: Path) -> bool:
-    lock = store.OwnerLock(path)
+    lock = store.Owner(path)
     try:
         free = lock.acquire()
     except StorageError:
@@ -202,8 +204,8 @@ def _is_free(path: Path) -> bool:
 
 
 def _reopen(study: optuna.Study, name: str, where: str, objective: Objective | None, algorithm: Any,
-            n_trials: int | None, n_workers: int | None, mend: Any, release: Any) -> Run:
-    ledger = Ledger(study, repair=mend)
+            n_trials: int | None, n_workers: int | None, owner: store.Owner | None) -> Run:
+    ledger = _ledger(study, owner)
     try:
         kept = attrs_json(study, ATTR_SETTINGS)
         spaces = [None if s is None else Space.from_json(s) for s in attrs_json(study, ATTR_SPACES)]
@@ -218,7 +220,7 @@ def _reopen(study: optuna.Study, name: str, where: str, objective: Objective | N
     if chosen is None and algorithm is None and objective is not None:
         raise RunError("this run used one of Optuna's samplers, which cannot be kept in a file. Give algorithm= again.")
     _refuse_pickles(study, algorithm)
-    run = Run(ledger, objective, settings, seed=seed, name=name, where=where, release=release)
+    run = Run(ledger, objective, settings, seed=seed, name=name, where=where, owner=owner)
     run._spaces, run._algorithms = spaces, list(algorithms)
     if objective is None:
         run.detail = "opened to look at"
@@ -260,9 +262,8 @@ def watch(study: optuna.Study | str | BaseStorage, name: str | None = None, *, i
 
 
 def _watch_file(study: optuna.Study, name: str, where: str, detail: str, interval_s: float = 0.5) -> Run:
-    run = Run(Ledger(study), None, Settings(None, None, None), seed=0, name=name, where=where)
     stop = threading.Event()
-    run._release = stop.set
+    run = Run(Ledger(study), None, Settings(None, None, None), seed=0, name=name, where=where, on_close=stop.set)
     run._set("watching", detail)
 
     def follow() -> None:

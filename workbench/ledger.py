@@ -1,7 +1,7 @@
 """The ledger of a run: its trials in an Optuna study, one Optuna trial per configuration.
 
-Everything that survives the kernel goes through here. Writes that fail (a full disk) stay in a backlog, in order, and
-are tried again by ``flush``; nothing that was told is lost meanwhile.
+Everything that survives the kernel goes through here. A write that fails (a full disk) stays in a backlog with those
+after it, in order, and ``trouble`` says why; ``flush`` tries again. Nothing that was told is lost meanwhile.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import json
 import math
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import optuna
@@ -28,6 +29,7 @@ from workbench.space import Config, Space
 KEY = "wb"  # user attribute of a trial: what it saw when it was suggested
 ERROR = "wb:error"
 INTERRUPTED = "wb:interrupted"
+SKIPPED = "wb:skipped"  # never run: the suggestion broke a rule of the space
 
 _STATES = {"complete": OptunaState.COMPLETE, "pruned": OptunaState.PRUNED, "failed": OptunaState.FAIL,
            "interrupted": OptunaState.FAIL}
@@ -40,7 +42,7 @@ class Saw:
     Attributes
     ----------
     told
-        Number of results known, in told order.
+        Number of trials that had ended, interrupted ones not counted, whether they fit the space or not.
     pending
         Numbers of the trials that ran.
     space, algorithm
@@ -84,7 +86,7 @@ class Saw:
 
 
 class Ledger:
-    """Writes a run's trials into an Optuna study and reads them back.
+    """Writes a run's trials into an Optuna study and reads them back. May be used from several threads.
 
     Parameters
     ----------
@@ -92,62 +94,90 @@ class Ledger:
         Where trials are kept; its direction gives the sign of the losses.
     repair
         Called before a failed write is tried again (a journal file cuts its torn tail).
+
+    Attributes
+    ----------
+    trouble
+        Why the last write failed; empty while all is well.
     """
 
     def __init__(self, study: optuna.Study, *, repair: Callable[[], object] | None = None) -> None:
         self.study = study
         self.sign = -1.0 if study.direction == optuna.study.StudyDirection.MAXIMIZE else 1.0
+        self.trouble = ""
         self._storage: BaseStorage = study._storage
         self._study_id: int = study._study_id
         self._ids: dict[int, int] = {}
         self._repair = repair
         self._backlog: deque[Callable[[], object]] = deque()
-        self._failed = False
-        self._lock = threading.RLock()  # settings are written from the user's thread
+        self._doubtful = False  # a trial may have been created although the write was reported as failed
         self._distributions: tuple[Space, dict[str, BaseDistribution]] | None = None
+        self._lock = threading.RLock()
 
     # ---- writing -----------------------------------------------------------------------------------------------
 
     def create(self, space: Space, config: Config, saw: Saw) -> int:
-        """Begin a trial with this configuration, in one write; returns its number."""
+        """Begin a trial with this configuration, in one write; returns its number. StorageError if it fails."""
         if self._distributions is None or self._distributions[0] is not space:
             self._distributions = space, space_to_distributions(space)
         known = self._distributions[1]
         template = create_trial(state=OptunaState.RUNNING, params=config,
                                 distributions={name: known[name] for name in config}, user_attrs={KEY: saw.data()})
-        trial_id: int = self._now(lambda: self._storage.create_new_trial(self._study_id, template_trial=template))
-        number = self._storage.get_trial_number_from_id(trial_id)
-        self._ids[number] = trial_id
-        return number
+        with self._lock:
+            self.flush()
+            found = self._created_after_all(config) if self._doubtful else None
+            trial_id: int = self._now(
+                lambda: self._storage.create_new_trial(self._study_id, template_trial=template)) if found is None else found
+            number = self._storage.get_trial_number_from_id(trial_id)
+            self._ids[number] = trial_id
+            return number
+
+    def _created_after_all(self, config: Config) -> int | None:
+        """Find a trial whose creation was written although the storage said it failed (an fsync on a full disk)."""
+        self._doubtful = False
+        return next((t._trial_id for t in reversed(self.trials()) if t.state == OptunaState.RUNNING
+                     and t.number not in self._ids and t.params == config), None)
 
     def ask(self, saw: Saw) -> optuna.Trial:
-        """Begin a trial whose parameters the study's own sampler suggests, one by one."""
-        trial: optuna.Trial = self._now(self.study.ask)
-        self._ids[trial.number] = trial._trial_id
-        self._write(lambda: self._storage.set_trial_user_attr(trial._trial_id, KEY, saw.data()))
-        return trial
+        """Begin a trial whose parameters the study's own sampler suggests, one by one. StorageError if it fails."""
+        with self._lock:
+            self.flush()
+            trial: optuna.Trial = self._now(self.study.ask)
+            self._ids[trial.number] = trial._trial_id
+            self._write(lambda: self._storage.set_trial_user_attr(trial._trial_id, KEY, saw.data()))
+            return trial
 
     def report(self, number: int, step: int, loss: float) -> None:
         """Add a point to the learning curve."""
         trial_id = self._ids[number]
         self._write(lambda: self._storage.set_trial_intermediate_value(trial_id, step, self.sign * loss))
 
-    def tell(self, number: int, state: TrialState, loss: float | None, error: str | None = None) -> None:
-        """End a trial."""
+    def tell(self, number: int, state: TrialState, loss: float | None, error: str | None = None, *,
+             skipped: bool = False) -> None:
+        """End a trial. ``skipped`` marks one that was never run."""
         trial_id = self._ids.pop(number)
+        put = self._storage.set_trial_user_attr
+        writes: list[Callable[[], object]] = []
         if error is not None:
             text = error if len(error) < 20_000 else error[:4_000] + "\n[…]\n" + error[-16_000:]
-            self._write(lambda: self._storage.set_trial_user_attr(trial_id, ERROR, text))
+            writes.append(lambda: put(trial_id, ERROR, text))
         if state == "interrupted":
-            self._write(lambda: self._storage.set_trial_user_attr(trial_id, INTERRUPTED, True))
+            writes.append(lambda: put(trial_id, INTERRUPTED, True))
+        if skipped:
+            writes.append(lambda: put(trial_id, SKIPPED, True))
         values = None if loss is None or math.isnan(loss) or state in ("failed", "interrupted") else [self.sign * loss]
-        self._write(lambda: self._end(number, trial_id, _STATES[state], values))
+        writes.append(lambda: self._end(trial_id, _STATES[state], values))
+        self._write(*writes)
 
-    def _end(self, number: int, trial_id: int, state: OptunaState, values: list[float] | None) -> None:
+    def _end(self, trial_id: int, state: OptunaState, values: list[float] | None) -> None:
         sampler = self.study.sampler
-        if not isinstance(sampler, optuna.samplers.RandomSampler):  # a stateful sampler wants to hear of it
+        stateful = not isinstance(sampler, optuna.samplers.RandomSampler)
+        if stateful or self._doubtful:
             frozen = self._storage.get_trial(trial_id)
-            sampler.after_trial(self.study, frozen, state, values)
+            if frozen.state.is_finished():  # written although the storage had said it failed
+                return
+            if stateful:
+                sampler.after_trial(self.study, frozen, state, values)
         self._storage.set_trial_state_values(trial_id, state=state, values=values)
 
     def set_attr(self, key: str, value: Any) -> None:
@@ -155,61 +185,84 @@ class Ledger:
         self._write(lambda: self.study.set_user_attr(key, value))
 
     def _now(self, write: Callable[[], Any]) -> Any:
-        """Write at once, after the backlog; StorageError if it cannot be done."""
-        with self._lock:
-            self.flush()
-            try:
-                return write()
-            except Exception as error:  # storages raise what they like; told to the user as one kind
-                self._failed = True
-                raise StorageError(self._sorry(error)) from error
+        """Write at once; StorageError if it cannot be done."""
+        try:
+            return write()
+        except Exception as error:
+            self._fail(error)
+            raise StorageError(self.trouble) from error
 
-    def _write(self, write: Callable[[], object]) -> None:
-        """Write in order, now or later; StorageError if it must wait."""
+    def _write(self, *writes: Callable[[], object]) -> None:
+        """Write in order: now, or after the trouble is over."""
         with self._lock:
-            self._backlog.append(write)
-            self.flush()
+            self._backlog.extend(writes)
+            if not self.trouble:
+                self._drain()
+
+    def _drain(self) -> None:
+        while self._backlog:
+            try:
+                self._backlog[0]()
+            except Exception as error:  # noqa: BLE001 - storages raise what they like; kept in ``trouble``
+                self._fail(error)
+                return
+            self._backlog.popleft()
 
     def flush(self) -> None:
-        """Write what still waits. Raises StorageError at the first write that fails; that one and the rest stay."""
+        """Write what still waits. Raises StorageError if that fails; it then still waits."""
         with self._lock:
-            if self._failed and self._repair is not None:
+            if self.trouble and self._repair is not None:
                 try:
                     self._repair()
                 except OSError as error:
-                    raise StorageError(self._sorry(error)) from error
-            while self._backlog:
-                try:
-                    self._backlog[0]()
-                except Exception as error:
-                    self._failed = True
-                    raise StorageError(self._sorry(error)) from error
-                self._backlog.popleft()
-            self._failed = False
+                    self._fail(error)
+                    raise StorageError(self.trouble) from error
+            self.trouble = ""
+            self._drain()
+            if self.trouble:
+                raise StorageError(self.trouble)
 
-    def _sorry(self, error: Exception) -> str:
-        return (f"the run cannot be written: {type(error).__name__}: {error}. Nothing told so far is lost; "
-                "make room or make the folder writable, then resume.")
+    @property
+    def n_waiting(self) -> int:
+        """Writes that still wait."""
+        return len(self._backlog)
+
+    def _fail(self, error: Exception) -> None:
+        self._doubtful = True
+        self.trouble = (f"The run cannot be written: {type(error).__name__}: {error}. Nothing told so far is lost; make "
+                        "room or make the folder writable, then resume.")
 
     # ---- reading -----------------------------------------------------------------------------------------------
 
     def trials(self) -> list[FrozenTrial]:
-        """All trials, by number, not copied: do not change them."""
-        return self.study.get_trials(deepcopy=False)
+        """All trials, by number, not copied: do not change them. StorageError if they cannot be read."""
+        try:
+            return self._storage.get_all_trials(self._study_id, deepcopy=False)
+        except Exception as error:
+            raise StorageError(f"The run cannot be read: {type(error).__name__}: {error}.") from error
+
+    def trial(self, number: int) -> FrozenTrial:
+        """One trial, not copied: do not change it."""
+        return self._storage.get_trial(self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number))
 
     def adopt(self, trial: FrozenTrial) -> None:
         """Take over a trial that an earlier session began."""
         self._ids[trial.number] = trial._trial_id
+
+    def saw(self, number: int) -> Saw | None:
+        """What that trial saw when it was suggested; None if the workbench did not suggest it."""
+        data = self.trial(number).user_attrs.get(KEY)
+        return None if data is None else Saw.of(data)
 
     def close(self) -> None:
         """Let go of connections."""
         self._storage.remove_session()
 
 
-def in_told_order(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+def in_told_order(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """The ended trials in the order of their results."""
     ended = [t for t in trials if t.state.is_finished()]
-    return sorted(ended, key=lambda t: (t.datetime_complete.timestamp() if t.datetime_complete else 0.0, t.number))
+    return sorted(ended, key=lambda t: (time_of(t.datetime_complete), t.number))
 
 
 def state_of(trial: FrozenTrial) -> TrialState:
@@ -237,20 +290,45 @@ def error_of(trial: FrozenTrial) -> str | None:
     return None if error is None else str(error)
 
 
-def replay(trials: list[FrozenTrial], sign: float, *, dead: bool) -> Iterator[Event]:
-    """Stored trials as the events that made them: beginnings by number, ends in told order.
+def time_of(moment: datetime | None) -> float:
+    """Seconds since 1970; 0 if the moment is not known."""
+    return moment.timestamp() if moment is not None else 0.0
+
+
+def finished(trial: FrozenTrial, sign: float) -> TrialFinished:
+    """The event that ended a trial."""
+    return TrialFinished(trial.number, state_of(trial), loss_of(trial, sign), error_of(trial),
+                         time=time_of(trial.datetime_complete))
+
+
+def began(trial: FrozenTrial, sign: float) -> Iterator[Event]:
+    """The events of a trial from its beginning to its last report."""
+    yield TrialSuggested(trial.number, dict(trial.params), time=time_of(trial.datetime_start))
+    for step in sorted(trial.intermediate_values):
+        yield TrialReported(trial.number, step, sign * trial.intermediate_values[step], time=time_of(trial.datetime_start))
+
+
+def replay(trials: Sequence[FrozenTrial], sign: float, *, dead: bool) -> Iterator[Event]:
+    """Stored trials as the events that made them, each suggestion after exactly the results that it knew.
 
     With ``dead`` those still running count as interrupted: whoever ran them is gone.
     """
+    trials = [t for t in trials if t.state != OptunaState.WAITING and not t.user_attrs.get(SKIPPED)]
+    ends = [t for t in in_told_order(trials) if state_of(t) != "interrupted"]
+    cut = {t.number: t for t in trials if state_of(t) == "interrupted"}
+    told, begun = 0, set[int]()
     for t in trials:
-        if t.state == OptunaState.WAITING:
-            continue
-        yield TrialSuggested(t.number, dict(t.params), time=t.datetime_start.timestamp() if t.datetime_start else 0.0)
-        for step in sorted(t.intermediate_values):
-            yield TrialReported(t.number, step, sign * t.intermediate_values[step])
-    for t in in_told_order(trials):
-        time = t.datetime_complete.timestamp() if t.datetime_complete else 0.0
-        yield TrialFinished(t.number, state_of(t), loss_of(t, sign), error_of(t), time=time)
+        saw = Saw.of(t.user_attrs[KEY]) if KEY in t.user_attrs else None
+        while told < len(ends) and ends[told].number in begun and (
+                told < saw.told if saw is not None else time_of(ends[told].datetime_complete) <= time_of(t.datetime_start)):
+            yield finished(ends[told], sign)
+            told += 1
+        for number in [k for k in cut if k in begun and (saw is None or k not in saw.pending)]:
+            yield finished(cut.pop(number), sign)
+        yield from began(t, sign)
+        begun.add(t.number)
+    for t in [*ends[told:], *cut.values()]:
+        yield finished(t, sign)
     if dead:
         for t in trials:
             if t.state == OptunaState.RUNNING:

@@ -59,6 +59,8 @@ def read_loss(value: Any) -> float:
         For None, text, complex numbers, arrays of more than one element, and all else that is no number.
     """
     rule = "the objective must return (or yield) one number"
+    if type(value) is float:
+        return value
     if value is None:
         raise ObjectiveError(f"{rule}, got None. Does its last line say `return loss`?")
     if isinstance(value, (str, bytes, bytearray)):
@@ -91,6 +93,11 @@ def is_generator(objective: Objective) -> bool:
 
 class ConfigSteps:
     """Steps of a function or generator function of the configuration."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether this very object holds a generator under way."""
+        return self._losses is not None
 
     def __init__(self, objective: Objective, config: Mapping[str, Any]) -> None:
         self._objective = objective
@@ -129,7 +136,8 @@ class OptunaSteps:
     """Steps of an unchanged Optuna objective ``f(trial)``, one per ``trial.report``.
 
     The objective runs in a thread of its own. ``trial.report`` hands the loss over and parks the thread until the
-    next step is asked for. ``close`` makes it end: at the next ``report`` or ``should_prune``.
+    next step is asked for. ``close`` makes it end: at once if it is parked, else at its next ``report`` or
+    ``should_prune``.
     """
 
     def __init__(self, objective: Objective, trial: Any, pruned: type[BaseException]) -> None:
@@ -140,7 +148,7 @@ class OptunaSteps:
         self._go: SimpleQueue[bool] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._ended = False
-        self._last: int | None = None
+        self._reported: set[int] = set()
         self._prune = False
 
     def __next__(self) -> Step:
@@ -148,7 +156,7 @@ class OptunaSteps:
         if self._ended:
             raise StopIteration
         if self._thread is None:
-            self._hook()
+            self._trial.report, self._trial.should_prune = self._report, self._should_prune
             context = copy_context()
             self._thread = threading.Thread(target=context.run, args=(self._work,), daemon=True, name="workbench-trial")
             self._thread.start()
@@ -156,7 +164,7 @@ class OptunaSteps:
             self._go.put(True)
         told = self._told.get()
         if isinstance(told, Step):
-            self._ended = told.last
+            self._ended = self._ended or told.last
             return told
         self._ended = True
         if isinstance(told, self._pruned):
@@ -175,28 +183,29 @@ class OptunaSteps:
         """Let ``should_prune`` say yes when the objective goes on."""
         self._prune = True
 
-    def _hook(self) -> None:
-        report, trial = self._trial.report, self._trial
+    def _report(self, value: float, step: int) -> None:
+        """Stand in for ``trial.report``: the study's own thread writes the value down."""
+        if self._ended:
+            raise _GivenUp
+        step, loss = int(step), read_loss(value)
+        if step < 0:
+            raise ValueError(f"a step must not be negative, got {step}.")
+        if step in self._reported:  # Optuna ignores a second report of the same step; so do we
+            return
+        self._reported.add(step)
+        self._told.put(Step(step, loss))
+        if not self._go.get():
+            raise _GivenUp
 
-        def parked_report(value: float, step: int) -> None:
-            report(value, step)
-            if step == self._last:  # Optuna ignores a second report of the same step; so do we
-                return
-            self._last = step
-            self._told.put(Step(step, float(value)))
-            if not self._go.get():
-                raise _GivenUp
-
-        def should_prune() -> bool:
-            return self._prune
-
-        trial.report = parked_report
-        trial.should_prune = should_prune
+    def _should_prune(self) -> bool:
+        if self._ended:
+            raise _GivenUp
+        return self._prune
 
     def _work(self) -> None:
         try:
             value = self._objective(self._trial)
-            self._told.put(Step((self._last or 0) + 1, read_loss(value), last=True))
+            self._told.put(Step(max(self._reported, default=0) + 1, read_loss(value), last=True))
         except _GivenUp:
             self._told.put(None)
         except BaseException as error:  # noqa: BLE001 - handed to whoever called next, traceback and all

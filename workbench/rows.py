@@ -9,7 +9,21 @@ from typing import Any
 import numpy as np
 
 from workbench.history import History
-from workbench.space import Array, Space
+from workbench.space import Array, Choice, Space
+
+
+def fits(space: Space, config: Mapping[str, Any]) -> bool:
+    """Whether a told configuration still lies within the space: its ranges may have been narrowed since.
+
+    Steps are not looked at: where Optuna has none (a log scale), its samplers' values lie between them.
+    """
+    for name, value in config.items():
+        if name not in space.params:
+            return False
+        p = space[name]
+        if p.fault(value) is not None if isinstance(p, Choice) else not p.low <= value <= p.high:
+            return False
+    return all(name in config for name in space.names if space.is_active(name, config))
 
 
 class Rows:

@@ -9,30 +9,31 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import Executor
 from contextvars import copy_context
-from html import escape
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import optuna
-import pandas as pd
 
 from workbench.errors import RunError, SpaceError, StorageError
-from workbench.events import Event, EventLog, RunFinished, RunStarted, RunState, StateChanged
-from workbench.history import Algorithm, Explanation, History
-from workbench.ledger import KEY, Ledger, Saw
+from workbench.events import Event, EventLog, RunFinished, RunStarted, RunState, StateChanged, TrialFinished
+from workbench.history import Algorithm
+from workbench.inferred import InferredSpace
+from workbench.ledger import Ledger, began, finished
 from workbench.objective import Objective
+from workbench.propose import Settings
+from workbench.results import Results
 from workbench.search import catalogue
 from workbench.space import Choice, Config, Space
-from workbench.study import Command, Settings, StudyLoop, rows_of
-from workbench.trials import Trial, Trials
+from workbench.store import Owner
+from workbench.study import Command, StudyLoop, finishing
+from workbench.trials import Trials
 
 ATTR_SPACES, ATTR_ALGORITHMS, ATTR_SETTINGS = "wb:spaces", "wb:algorithms", "wb:settings"
-_ENDED: tuple[RunState, ...] = ("stopped", "done", "failed")
+ENDED: tuple[RunState, ...] = ("stopped", "done", "failed")
 
 
-class Run:
+class Run(Results):
     """A search that waits for ``start``. Made by ``optimize``, ``tune``, ``open`` and ``watch``, not by hand.
 
     Attributes
@@ -48,20 +49,22 @@ class Run:
     """
 
     def __init__(self, ledger: Ledger, objective: Objective | None, settings: Settings, *, seed: int,
-                 name: str | None = None, where: str = "memory", executor: Any = None,
-                 release: Callable[[], None] | None = None) -> None:
+                 name: str | None = None, where: str = "memory", executor: Executor | None = None,
+                 owner: Owner | None = None, on_close: Callable[[], None] | None = None) -> None:
         self.name, self.where, self.seed = name, where, seed
         self.log = EventLog()
         self.state: RunState = "ready"
         self.detail = ""
-        self._trials = Trials()
-        self._folded = 0
+        self._trials, self._folded = Trials(), 0
         self._ledger, self._objective, self._settings, self._executor = ledger, objective, settings, executor
-        self._release = release
+        self._owner, self._on_close = owner, on_close
         self._lock = threading.RLock()
         self._loop: StudyLoop | None = None
         self._thread: threading.Thread | None = None
+        self._waiting: list[Command] = []  # enqueued before the start
         self._elapsed_before_s = 0.0
+        self._began = math.inf
+        self._inferred = InferredSpace()
         self._spaces: list[Space | None] = [settings.space]
         self._algorithms: list[Any] = [settings.algorithm]
 
@@ -78,31 +81,6 @@ class Run:
         return self._objective is None
 
     @property
-    def space(self) -> Space | None:
-        """The search space; None for an Optuna objective, which makes its space as it goes."""
-        return self._settings.space
-
-    @property
-    def algorithm(self) -> Any:
-        """The algorithm that suggests configurations."""
-        return self._settings.algorithm
-
-    @property
-    def n_trials(self) -> int | None:
-        """How many trials end the run; None for no limit."""
-        return self._settings.n_trials
-
-    @property
-    def n_workers(self) -> int:
-        """How many trials run at once."""
-        return self._settings.n_workers
-
-    @property
-    def direction(self) -> Literal["minimize", "maximize"]:
-        """Whether the objective's values are minimised or maximised."""
-        return "minimize" if self._ledger.sign > 0 else "maximize"
-
-    @property
     def elapsed_s(self) -> float:
         """Seconds that the run has run in this session, pauses not counted."""
         return self._elapsed_before_s + (self._loop.elapsed_s if self._loop is not None else 0.0)
@@ -110,16 +88,10 @@ class Run:
     @property
     def eta_s(self) -> float | None:
         """Seconds that are probably left: the mean time per trial so far, times the trials left. None if unknown."""
-        done = self.n_done
-        ran = sum(1 for t in self.trials.by_number.values() if t.ended and t.ended >= self._began)
-        if self.n_trials is None or ran == 0 or self.state in _ENDED:
+        ran = sum(1 for t in list(self.trials.by_number.values()) if t.ended and t.ended >= self._began)
+        if self.n_trials is None or ran == 0 or self.state in ENDED:
             return None
-        return max(self.n_trials - done, 0) * self.elapsed_s / ran
-
-    @property
-    def n_done(self) -> int:
-        """Trials that ended and count: complete, pruned or failed."""
-        return sum(t.state in ("complete", "pruned", "failed") for t in self.trials.by_number.values())
+        return max(self.n_trials - self.n_done, 0) * self.elapsed_s / ran
 
     # ---- controls ----------------------------------------------------------------------------------------------
 
@@ -131,34 +103,49 @@ class Run:
 
     def pause(self) -> Run:
         """Start no further step; what runs finishes its step. Returns at once."""
-        return self._send(Command("pause"))
+        self._must_write()
+        with self._lock:
+            if self.state == "running" and self._loop is not None and self._alive:
+                n = self._loop.n_busy
+                self._set("pausing", finishing(n) if n else "")
+                self._loop.send(Command("pause"))
+        return self
 
     def step(self, *, block: bool = True) -> Run:
         """Do one trial, then pause. Waits for it, unless ``block=False``."""
         self._go(step=True)
         if block:
-            self._wait_for(lambda: self.state in ("paused", *_ENDED), None)
+            self._wait_for(lambda: self.state in ("paused", *ENDED), None)
         return self
 
     def stop(self) -> Run:
         """End the run. Steps that run get a second to finish; they count as interrupted. Returns at once."""
-        return self._send(Command("stop"))
+        if self.state == "watching":
+            self.close()
+            return self
+        self._must_write()
+        with self._lock:
+            if self._loop is not None and self._alive:
+                if self.state not in ENDED:
+                    n = self._loop.n_busy
+                    self._set("stopping", finishing(n) if n else "")
+                    self._loop.send(Command("stop"))
+            elif self.state in ("ready", "paused"):
+                self._set("stopped", "")
+        return self
 
     def enqueue(self, config: Config) -> Run:
         """Try this configuration next. It must belong to the space."""
         self._must_write()
-        if self.space is not None:
-            self.space.validate(config)
+        if self._settings.space is not None:
+            self._settings.space.validate(config)
         with self._lock:
-            if self._alive:
-                return self._send(Command("enqueue", dict(config)))
-            self._queued().append(Command("enqueue", dict(config)))
+            command = Command("enqueue", dict(config))
+            if self._alive and self._loop is not None and self.state not in ENDED:
+                self._loop.send(command)
+            else:
+                self._waiting.append(command)
         return self
-
-    def _queued(self) -> list[Command]:
-        if not hasattr(self, "_waiting"):
-            self._waiting: list[Command] = []
-        return self._waiting
 
     def wait(self, timeout: float | None = None) -> Run:
         """Wait until the run has ended. An interrupt (the kernel's stop button) stops the run.
@@ -166,80 +153,113 @@ class Run:
         Raises
         ------
         RunError
-            If the run was never started or is paused: it would wait for ever.
+            If the run was never started or is paused: it would wait for ever. Also if the run failed.
+        StorageError
+            If the run had to pause because it cannot be written.
         """
-        if self.state in ("ready", "paused"):
+        if self.state in ("ready", "paused") and not self._ledger.trouble:
             raise RunError(f"the run is {self.state}: waiting for it would never end. Call start() first.")
-        self._wait_for(lambda: not self._alive, timeout)
-        return self
+        self._wait_for(lambda: not self._alive or (self.state == "paused" and bool(self._ledger.trouble)), timeout)
+        return self._checked()
 
     async def finished(self) -> Run:
         """Wait without blocking the kernel: ``await run.finished()``. Buttons keep working meanwhile."""
-        while self._alive:
+        while self._alive and not (self.state == "paused" and self._ledger.trouble):
             await asyncio.sleep(0.05)
+        return self._checked()
+
+    def _checked(self) -> Run:
+        if self.state == "failed":
+            last = self.log[len(self.log) - 1]
+            text = last.error if isinstance(last, RunFinished) and last.error else ""
+            raise RunError(f"the run failed: {self.detail}\n{text}".rstrip())
+        if self.state == "paused" and self._ledger.trouble:
+            raise StorageError(self._ledger.trouble)
         return self
 
     def _wait_for(self, over: Callable[[], bool], timeout: float | None) -> None:
         end = None if timeout is None else time.monotonic() + timeout
         try:
-            while not over() and self._alive:
-                left = None if end is None else end - time.monotonic()
-                if left is not None and left <= 0:
-                    return
+            while True:
                 seen = len(self.log)
-                if not over():
-                    self.log.wait(seen, 0.2 if left is None else min(left, 0.2))
+                left = None if end is None else end - time.monotonic()
+                if over() or not self._alive or (left is not None and left <= 0):
+                    return
+                self.log.wait(seen, 0.2 if left is None else min(left, 0.2))
         except KeyboardInterrupt:
-            self.stop()
+            if not self.read_only:
+                self.stop()
             if self._thread is not None:
                 self._thread.join(5)
+
+    def close(self) -> None:
+        """Stop, and let others open the run."""
+        thread = self._thread
+        if thread is not None and thread.is_alive() and not self.read_only:
+            self.stop()
+            thread.join(5)
+        if self._on_close is not None:
+            self._on_close()
+            if self.state == "watching":
+                self._set("stopped", "no longer watching")
+        if self._owner is not None:
+            self._owner.release()
+
+    # ---- the thread --------------------------------------------------------------------------------------------
 
     @property
     def _alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
-    def _send(self, command: Command) -> Run:
-        self._must_write()
-        with self._lock:
-            if self._loop is not None and self._alive:
-                if command.kind == "stop" and self.state not in _ENDED:
-                    self._set("stopping", "")
-                self._loop.send(command)
-            elif command.kind == "stop" and self.state in ("ready", "paused"):
-                self._set("stopped", "")
-        return self
-
     def _go(self, *, step: bool) -> Run:
         self._must_write()
+        thread = self._thread
+        if thread is not None and self.state in ("stopping", *ENDED):
+            thread.join()  # it is about to end; not under the lock, which it needs
         with self._lock:
-            if self._alive and self._loop is not None and self.state != "stopping":
+            if self._alive and self._loop is not None:
                 if self.state in ("paused", "pausing") or step:
                     self._set("running", "")  # at once: whoever waits now must not see the pause
                     self._loop.send(Command("step" if step else "resume"))
                 return self
-            if self._thread is not None:
-                self._thread.join()
+            self._own()
             assert self._objective is not None
             if self._loop is not None:
                 self._elapsed_before_s += self._loop.elapsed_s
             self._began = time.time()
             self._loop = StudyLoop(self._ledger, self._objective, self._settings, seed=self.seed,
                                    executor=self._executor)
-            for command in self._queued():
+            for command in self._waiting:
                 self._loop.send(command)
-            self._queued().clear()
+            self._waiting.clear()
             self._set("running", "")
             self._thread = threading.Thread(target=copy_context().run, args=(self._drain, self._loop, step),
                                             daemon=True, name="workbench-run")
             self._thread.start()
         return self
 
-    _began = math.inf
+    def _own(self) -> None:
+        """Become the run's only writer (again), and learn what another one has done meanwhile."""
+        if self._owner is None or self._owner.held:
+            return
+        if not self._owner.acquire():
+            raise RunError(f"another process has opened the run {self.name!r} for writing. wb.open({self.name!r}) "
+                           "watches it.")
+        known = self.trials.by_number
+        for t in self._ledger.trials():
+            if t.number not in known:
+                for event in began(t, self._ledger.sign):
+                    self._append(event)
+                if t.state.is_finished():
+                    self._append(finished(t, self._ledger.sign))
 
     def _drain(self, loop: StudyLoop, step: bool) -> None:  # noqa: FBT001
         self._append(self._started())
         try:
             for event in loop.events(step=step):
+                if isinstance(event, StateChanged) and event.state in ENDED and self._owner is not None \
+                        and not self._ledger.trouble:
+                    self._owner.release()  # before anybody hears of the end
                 self._append(event)
         except BaseException as error:  # noqa: BLE001 - shown as the run's end, whatever it was
             text = "".join(traceback.format_exception(error))
@@ -252,9 +272,22 @@ class Run:
                           self.direction, self.seed)
 
     def _append(self, event: Event) -> None:
-        if isinstance(event, StateChanged):
-            self.state, self.detail = event.state, event.detail
-        self.log.append(event)
+        with self._lock:
+            if isinstance(event, StateChanged):
+                if self.state in ENDED and event.state in ("pausing", "stopping"):
+                    return
+                self.state, self.detail = event.state, event.detail
+            self.log.append(event)
+            if isinstance(event, TrialFinished) and self._settings.space is None:
+                self._learn_space(event)
+
+    def _learn_space(self, event: TrialFinished) -> None:
+        """An Optuna objective makes its space as it goes: tell it as soon as more of it is known."""
+        trial, before = self._ledger.trial(event.trial), self._inferred.space
+        if event.state in ("complete", "pruned"):
+            self._inferred.learn(trial.params, trial.distributions)
+            if self._inferred.space != before:
+                self.log.append(self._started())
 
     def _set(self, state: RunState, detail: str) -> None:
         self._append(StateChanged(state, detail))
@@ -288,189 +321,60 @@ class Run:
                 self._spaces.append(space)
                 s.space, s.space_index = space, len(self._spaces) - 1
             if algorithm is not None and algorithm != s.algorithm:
-                if s.space is None:
-                    raise RunError("the algorithm of a run with an Optuna objective is fixed. Start a new run.")
-                if isinstance(algorithm, optuna.samplers.BaseSampler):
-                    self._ledger.study.sampler = algorithm
-                self._algorithms.append(algorithm)
-                s.algorithm, s.algorithm_index = algorithm, len(self._algorithms) - 1
+                self._set_algorithm(algorithm)
             s.n_trials = s.n_trials if n_trials is None else n_trials
             s.n_workers = s.n_workers if n_workers is None else n_workers
-            self._keep_settings()
+            if self.saved:
+                for key, value in self.settings_json().items():
+                    self._ledger.set_attr(key, value)
             self._append(self._started())
             if self._loop is not None and self._alive:
                 self._loop.send(Command("wake"))
         return self
 
+    def _set_algorithm(self, algorithm: Any) -> None:
+        s = self._settings
+        if s.space is None:
+            raise RunError("the algorithm of a run with an Optuna objective is fixed. Start a new run.")
+        sampler = isinstance(algorithm, optuna.samplers.BaseSampler)
+        if not sampler and not callable(getattr(algorithm, "suggest", None)):
+            raise RunError(f"an algorithm has a method suggest, got {algorithm!r}. Take wb.GPBO() or wb.TPE().")
+        self._ledger.study.sampler = algorithm if sampler else optuna.samplers.RandomSampler(seed=self.seed)
+        self._algorithms.append(algorithm)
+        s.algorithm_index, s.algorithm = len(self._algorithms) - 1, algorithm
+
     def _check_space(self, new: Space) -> None:
-        old = self.space
+        old = self._settings.space
         if old is None:
             raise SpaceError("an Optuna objective makes its space as it goes: edit the objective.")
-        if not len(self.trials):
-            return
-        if old.names != new.names:
-            raise SpaceError("with trials told, parameters can neither come nor go nor be renamed. Start a new run.")
-        for name in old.names:
-            a, b = old[name], new[name]
-            if type(a) is not type(b) or a.when != b.when:
-                raise SpaceError(f"with trials told, type and condition of {name!r} are fixed. Start a new run.")
-            if isinstance(a, Choice) and isinstance(b, Choice) and (a.options, a.ordered) != (b.options, b.ordered):
-                raise SpaceError(f"with trials told, the options of {name!r} are fixed. Start a new run.")
-            if not isinstance(a, Choice) and not isinstance(b, Choice) and (a.log, a.step) != (b.log, b.step):
-                raise SpaceError(f"with trials told, scale and step of {name!r} are fixed; its range may change.")
+        if len(self.trials):
+            check_same_study(old, new)
 
-    def _keep_settings(self) -> None:
-        """Write the settings beside the trials, as JSON."""
-        try:
-            for key, value in self.settings_json().items():
-                self._ledger.set_attr(key, json.dumps(value))
-        except StorageError as error:
-            self._set("paused" if self._alive else self.state, str(error))
-
-    def settings_json(self) -> dict[str, Any]:
-        """The run's settings as JSON data, as they are kept with the study."""
+    def settings_json(self) -> dict[str, str]:
+        """The run's settings as JSON texts, as they are kept with the study."""
         s = self._settings
-        return {
+        data = {
             ATTR_SPACES: [None if x is None else x.to_json() for x in self._spaces],
             ATTR_ALGORITHMS: [catalogue.to_json(a) for a in self._algorithms],
             ATTR_SETTINGS: {"seed": self.seed, "n_trials": s.n_trials, "n_workers": s.n_workers,
                             "trial_timeout": s.trial_timeout, "timeout": s.timeout, "space": s.space_index,
                             "algorithm": s.algorithm_index},
         }
-
-    # ---- results -----------------------------------------------------------------------------------------------
-
-    @property
-    def trials(self) -> Trials:
-        """The trials so far."""
-        with self._lock:
-            new = self.log.since(self._folded)
-            self._folded += len(new)
-            self._trials.fold(new)
-        return self._trials
-
-    @property
-    def best(self) -> Trial | None:
-        """The complete trial with the smallest loss (the largest value if maximised); None before there is one."""
-        return self.trials.best
-
-    def frame(self) -> pd.DataFrame:
-        """The trials as a DataFrame, one row each."""
-        return self.trials.frame()
-
-    def history(self, before: int | None = None) -> History:
-        """What the algorithm would see now; with ``before=k`` what it saw when it suggested trial k."""
-        space, saw = self._what_it_saw(before)
-        rows = rows_of(self._ledger, space, self.seed)
-        if saw is None:
-            return rows.history()
-        configs = {t.number: t.params for t in self._ledger.trials()}
-        return rows.history([configs[k] for k in saw.pending], n=saw.told)
-
-    def _what_it_saw(self, number: int | None) -> tuple[Space, Saw | None]:
-        saw = None
-        if number is not None:
-            found = [t for t in self._ledger.trials() if t.number == number]
-            if not found:
-                raise RunError(f"there is no trial {number}; there are {len(self.trials)}.")
-            if KEY in found[0].user_attrs:
-                saw = Saw.of(found[0].user_attrs[KEY])
-        space = self.space if saw is None or saw.space >= len(self._spaces) else self._spaces[saw.space]
-        if space is None:
-            raise RunError("an Optuna objective makes its space as it goes: its trials have no common history.")
-        return space, saw
-
-    def explain(self, number: int) -> Explanation:
-        """Say why trial ``number`` was suggested, by asking its algorithm again with what it saw then."""
-        _, saw = self._what_it_saw(number)
-        if saw is None or not saw.drawn:
-            raise RunError(f"trial {number} was given, no algorithm chose it.")
-        algorithm = self._algorithms[saw.algorithm]
-        if algorithm is None or isinstance(algorithm, optuna.samplers.BaseSampler):
-            raise RunError("Optuna's samplers give no reasons. The workbench's algorithms do.")
-        rng = np.random.default_rng([self.seed, number])
-        why: Explanation = algorithm.suggest(self.history(before=number), rng).why
-        return why
-
-    def export(self, kind: Literal["json", "python", "csv"], path: str | Path | None = None) -> str:
-        """Return the results as text, and write them to ``path`` if one is given.
-
-        ``"json"``: settings, space, trials and the best; ``"python"``: code with the space and the best
-        configuration; ``"csv"``: the table of trials.
-        """
-        makers = {"json": self._json, "python": self._python, "csv": lambda: self.frame().to_csv()}
-        if kind not in makers:
-            raise RunError(f"a run is exported as 'json', 'python' or 'csv', got {kind!r}.")
-        text = makers[kind]()
-        if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
-        return text
-
-    def _json(self) -> str:
-        trials = self.trials
-        rows = [{"trial": t.number, "state": t.state, "value": _finite(trials.value(t.loss)), "config": t.config,
-                 "curve": [[k, _finite(trials.value(v))] for k, v in t.curve], "seconds": t.seconds, "error": t.error}
-                for t in trials.by_number.values()]
-        best = None if self.best is None else {"trial": self.best.number, "config": self.best.config,
-                                               "value": _finite(trials.value(self.best.loss))}
-        data = {"name": self.name, "algorithm": catalogue.to_json(self.algorithm), "seed": self.seed,
-                "direction": self.direction, "space": None if self.space is None else self.space.to_json(),
-                "best": best, "trials": rows}
-        return json.dumps(data, indent=1, allow_nan=False)
-
-    def _python(self) -> str:
-        lines = ["import workbench as wb", ""]
-        if self.space is not None:
-            lines += [f"space = {self.space!r}", ""]
-        if self.best is not None:
-            lines += [f"# trial {self.best.number}, value {self.trials.value(self.best.loss)!r}",
-                      f"best = {self.best.config!r}", ""]
-        if self.space is not None:
-            name = "" if self.name is None else f", name={self.name + ' again'!r}"
-            ours = type(self.algorithm).__name__ in catalogue.ALGORITHMS
-            algorithm = f"algorithm=wb.{self.algorithm!r}, " if ours else ""
-            lines += ["# the search again (objective: your function, config -> loss):",
-                      f"# run = wb.optimize(objective, space, {algorithm}n_trials={self.n_trials}, "
-                      f"seed={self.seed}, direction={self.direction!r}{name})"]
-        return "\n".join(lines) + "\n"
-
-    # ---- how it shows ------------------------------------------------------------------------------------------
-
-    def __repr__(self) -> str:
-        """One line: name, state, progress, best."""
-        best = self.best
-        of = "" if self.n_trials is None else f" / {self.n_trials}"
-        value = "" if best is None else f", best {self.trials.value(best.loss):.4g} (trial {best.number})"
-        return f"<Run {self.name or 'unnamed'}: {self.state}, {self.n_done}{of} trials{value}>"
-
-    def _repr_html_(self) -> str:
-        """A static table of the best trials, for places without widgets."""
-        frame = self.frame()
-        head = f"<p><b>{escape(repr(self)[1:-1])}</b></p>"
-        if not len(frame):
-            return head + "<p>No trial yet. Call start(), or step() for one at a time.</p>"
-        order = frame.sort_values("value", ascending=self.direction == "minimize").head(10)
-        return head + str(order.to_html(escape=True, max_cols=20))
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """The live panel in a notebook; a table where the notebook side is missing."""
-        try:
-            from workbench_widgets.run_panel import show
-        except ImportError:
-            return {"text/plain": repr(self), "text/html": self._repr_html_()}
-        return show(self, **kwargs)
-
-    def close(self) -> None:
-        """Stop, and let others open the run."""
-        if self._alive and not self.read_only:
-            self.stop()
-            assert self._thread is not None
-            self._thread.join(5)
-        if self._release is not None:
-            self._release()
+        return {key: json.dumps(value) for key, value in data.items()}
 
 
-def _finite(value: float | None) -> float | str | None:
-    """JSON has no inf and nan: they are written as text."""
-    return value if value is None or math.isfinite(value) else str(value)
-
+def check_same_study(old: Space, new: Space) -> None:
+    """Raise SpaceError unless only numeric ranges, defaults and forbidden combinations differ."""
+    way = "Start a new run for that."
+    if old.names != new.names:
+        raise SpaceError(f"with trials told, parameters can neither come nor go nor be renamed, got {list(new.names)!r} "
+                         f"instead of {list(old.names)!r}. {way}")
+    for name in old.names:
+        a, b = old[name], new[name]
+        if type(a) is not type(b) or a.when != b.when:
+            raise SpaceError(f"with trials told, type and condition of {name!r} are fixed, got {b!r}. {way}")
+        if isinstance(a, Choice) and isinstance(b, Choice) and (a.options, a.ordered) != (b.options, b.ordered):
+            raise SpaceError(f"with trials told, the options of {name!r} are fixed, got {b!r}. {way}")
+        if not isinstance(a, Choice) and not isinstance(b, Choice) and (a.log, a.step) != (b.log, b.step):
+            raise SpaceError(f"with trials told, scale and step of {name!r} are fixed, got {b!r}. Its range may change; "
+                             f"{way[0].lower() + way[1:]}")

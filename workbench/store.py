@@ -32,10 +32,11 @@ def journal_path(name: str, folder: Path = FOLDER) -> Path:
     return folder / f"{safe}.journal"
 
 
-class OwnerLock:
+class Owner:
     """Held by the process that writes a run; freed by the system when it dies."""
 
     def __init__(self, path: Path) -> None:
+        self.journal = path
         self.path = path.with_name(path.name + ".owner")
         self._file: Any = None
 
@@ -55,6 +56,8 @@ class OwnerLock:
         self._file.truncate(0)
         self._file.write(str(os.getpid()).encode())
         self._file.flush()
+        if self.journal.exists():
+            mend(self.journal)
         return True
 
     def release(self) -> None:

@@ -35,6 +35,8 @@ class Trial:
     printed: list[str] = field(default_factory=list)
     started: float = 0.0
     ended: float | None = None
+    saw: tuple[int, tuple[int, ...]] = (0, ())  # results known and trials running when it was suggested
+    run: RunStarted | None = None  # settings of the run at that time
 
     @property
     def seconds(self) -> float | None:
@@ -50,6 +52,9 @@ class Trials:
         self.told: list[int] = []  # numbers of ended trials, in the order of their results
         self.best: Trial | None = None  # the complete trial with the smallest finite loss, the first of equals
         self.started: RunStarted | None = None
+        self.n_by_state: dict[str, int] = {}
+        self._running: dict[int, None] = {}  # in order of their beginning
+        self._n_counted = 0  # ended trials that are rows of the history: all but interrupted ones
         self.fold(events)
 
     def fold(self, events: Iterable[Event]) -> None:
@@ -63,7 +68,10 @@ class Trials:
                     if known is not None:  # an objective that suggests as it goes has told more of its configuration
                         known.config, known.why = e.config, e.why or known.why
                     else:
-                        self.by_number[e.trial] = Trial(e.trial, e.config, why=e.why, started=e.time)
+                        running = tuple(k for k in self._running if k != e.trial)
+                        self.by_number[e.trial] = Trial(e.trial, e.config, why=e.why, started=e.time,
+                                                        saw=(self._n_counted, running), run=self.started)
+                        self._running[e.trial] = None
                 case TrialReported():
                     self.by_number[e.trial].curve.append((e.step, e.loss))
                 case Printed():
@@ -80,6 +88,9 @@ class Trials:
             return
         trial.state, trial.loss, trial.error, trial.ended = e.state, e.loss, e.error, e.time
         self.told.append(e.trial)
+        self._running.pop(e.trial, None)
+        self._n_counted += e.state != "interrupted"
+        self.n_by_state[e.state] = self.n_by_state.get(e.state, 0) + 1
         if e.state == "complete" and e.loss is not None and abs(e.loss) != float("inf"):
             if self.best is None or self.best.loss is None or e.loss < self.best.loss:
                 self.best = trial
@@ -92,6 +103,16 @@ class Trials:
     def value(self, loss: float | None) -> float | None:
         """Turn a loss into the number that the user's objective gave."""
         return loss if loss is None or not self.maximize else -loss
+
+    @property
+    def n_done(self) -> int:
+        """Trials that ended and count: complete, pruned or failed."""
+        return sum(self.n_by_state.get(k, 0) for k in ("complete", "pruned", "failed"))
+
+    @property
+    def n_running(self) -> int:
+        """Trials under way."""
+        return len(self._running)
 
     def __len__(self) -> int:
         """Count the trials."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import traceback
@@ -12,7 +13,11 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, TextIO
 
-from workbench.objective import Pruned, Step, Steps
+from workbench.events import Printed
+from workbench.objective import ConfigSteps, Pruned, Step, Steps
+
+MAX_LINES = 200  # printed lines kept per trial
+MAX_WIDTH = 2_000  # characters kept per line
 
 PrintTo = Callable[[str], None]
 _print_to: ContextVar[PrintTo | None] = ContextVar("workbench_print_to", default=None)
@@ -41,6 +46,12 @@ def take_step(trial: int, steps: Steps) -> StepDone:
         return StepDone(trial, error=traceback.format_exc(), interrupt=True)
     except BaseException:  # noqa: BLE001 - an objective may raise anything; it is kept and shown
         return StepDone(trial, error=traceback.format_exc())
+
+
+def close_quietly(steps: Steps) -> None:
+    """Close a trial that is given up; whatever its ``finally`` blocks raise concerns nobody any more."""
+    with contextlib.suppress(BaseException):
+        steps.close()
 
 
 class Threads:
@@ -82,10 +93,14 @@ class Threads:
             done = take_step(trial, steps)
             _print_to.set(None)
             with self._lock:
-                if me in self._lost:
+                lost = me in self._lost
+                if lost:
                     self._lost.discard(me)
-                    return
-                self._busy.pop(trial, None)
+                else:
+                    self._busy.pop(trial, None)
+            if lost:
+                close_quietly(steps)
+                return
             self._tell(done)
 
     def abandon(self, trial: int) -> None:
@@ -114,15 +129,21 @@ class Pool:
         """Run the next step of that trial in the executor."""
         future = self._executor.submit(take_step, trial, steps)
         self._futures[trial] = future
-        future.add_done_callback(lambda f: self._hear(trial, f))
+        future.add_done_callback(lambda f: self._hear(trial, steps, f))
 
-    def _hear(self, trial: int, future: Future[StepDone]) -> None:
+    def _hear(self, trial: int, steps: Steps, future: Future[StepDone]) -> None:
         if self._futures.get(trial) is not future:
             return  # abandoned
         del self._futures[trial]
         error = future.exception()
-        self._tell(future.result() if error is None else
-                   StepDone(trial, error="".join(traceback.format_exception(error))))
+        if error is not None:
+            self._tell(StepDone(trial, error="".join(traceback.format_exception(error))))
+            return
+        done = future.result()
+        if done.step is not None and not done.step.last and isinstance(steps, ConfigSteps) and not steps.begun:
+            done = StepDone(trial, error="ObjectiveError: a generator objective cannot travel between processes. Use "
+                                         "threads (leave executor out), or a function that returns the loss.")
+        self._tell(done)
 
     def abandon(self, trial: int) -> None:
         """Do not hear what this trial's step still says."""
@@ -132,6 +153,41 @@ class Pool:
 
     def close(self) -> None:
         """Leave the executor to its owner."""
+
+
+class Lines:
+    """What one trial prints, cut into lines; a bounded number of them is kept."""
+
+    def __init__(self, trial: int, tell: Callable[[Printed], None]) -> None:
+        self._trial = trial
+        self._tell = tell
+        self._n = 0
+        self._half = ""
+        self._lock = threading.Lock()
+
+    def __call__(self, text: str) -> None:
+        """Take what was printed."""
+        if self._n > MAX_LINES:
+            return
+        with self._lock:
+            *lines, half = (self._half + text).split("\n")
+            self._half = half[-MAX_WIDTH:]
+            for line in lines:
+                self._keep(line)
+
+    def _keep(self, line: str) -> None:
+        self._n += 1
+        if self._n <= MAX_LINES:
+            self._tell(Printed(self._trial, line[:MAX_WIDTH]))
+        elif self._n == MAX_LINES + 1:
+            self._tell(Printed(self._trial, f"[… more than {MAX_LINES} lines: the rest is not kept]"))
+
+    def rest(self) -> Printed | None:
+        """Return the last line, if it was not ended, and hear nothing more."""
+        with self._lock:
+            half, self._half = self._half, ""
+            over, self._n = self._n, MAX_LINES + 1
+        return Printed(self._trial, half) if half and over < MAX_LINES else None
 
 
 class _Router:

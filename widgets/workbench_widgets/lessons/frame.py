@@ -8,6 +8,7 @@ clicks, sliders and keys into new states. Handlers may run on several threads at
 from __future__ import annotations
 
 import html
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -32,7 +33,7 @@ KEYS = ("<kbd>space</kbd> play · <kbd>→</kbd> or <kbd>s</kbd> step · <kbd>�
 State = TypeVar("State")
 
 
-class Ears(anywidget.AnyWidget):  # type: ignore[misc]
+class Ears(anywidget.AnyWidget):
     """What only the browser knows: keys, the formula's term under the pointer, the wish for less motion."""
 
     _esm = HERE / "lesson.js"
@@ -60,9 +61,8 @@ class Dial:
         common = {"description": self.label, "readout_format": self.digits, "continuous_update": True,
                   "style": {"description_width": "initial"}, "layout": {"width": "330px"}}
         if self.log:
-            from math import log10
-
-            return w.FloatLogSlider(value, min=log10(self.low), max=log10(self.high), step=0.01, base=10, **common)
+            return w.FloatLogSlider(value, min=math.log10(self.low), max=math.log10(self.high), step=0.01,
+                                   **common)
         return w.FloatSlider(value, min=self.low, max=self.high, step=self.step, **common)
 
 
@@ -150,20 +150,20 @@ class Lesson(w.VBox, Generic[State]):  # type: ignore[misc]
         """Make a drop-down over one field of the state."""
         choice = w.Dropdown(options=options, value=getattr(self.start, field), description=label,
                             layout={"width": "auto"}, style={"description_width": "initial"})
-        self._sliders_too(field, choice)
+        self._input(field, choice)
         return choice
 
     def _tick(self, field: str, label: str) -> Any:
         """Make a check box over one field of the state."""
         box = w.Checkbox(getattr(self.start, field), description=label, indent=False, layout={"width": "auto"})
-        self._sliders_too(field, box)
+        self._input(field, box)
         return box
 
     def _number(self, field: str, label: str, high: int = 9999) -> Any:
         """Make a field for a whole number of the state, such as a seed."""
         box = w.BoundedIntText(getattr(self.start, field), min=0, max=high, description=label,
                                layout={"width": "110px"}, style={"description_width": "initial"})
-        self._sliders_too(field, box)
+        self._input(field, box)
         return box
 
     def at_x(self, label: str, act: Callable[[State, float], State]) -> Any:
@@ -172,7 +172,7 @@ class Lesson(w.VBox, Generic[State]):  # type: ignore[misc]
         x.tooltip = "x, between 0 and 1"
         return w.HBox([self._button(label, "crosshairs", lambda: self.change(lambda s: act(s, x.value))), x])
 
-    def _sliders_too(self, field: str, control: Any) -> None:
+    def _input(self, field: str, control: Any) -> None:
         self._inputs = {**getattr(self, "_inputs", {}), field: control}
 
     def _listen(self) -> None:
@@ -283,6 +283,7 @@ class Lesson(w.VBox, Generic[State]):  # type: ignore[misc]
         return figure(self.picture(self.state))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        self.live.push_once()
         bundle = super()._repr_mimebundle_(**kwargs)
         data, meta = bundle if isinstance(bundle, tuple) else (bundle, {})
         text = self.summary(self.state)

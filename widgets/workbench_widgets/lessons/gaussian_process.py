@@ -12,8 +12,8 @@ from scipy.optimize import minimize
 
 from workbench.models.gaussian_process import GaussianProcess
 from workbench.models.map_fit import Prior
+from workbench.plots import marks as m
 from workbench.space import Array
-from workbench_widgets.lessons import marks as m
 from workbench_widgets.lessons.frame import Dial, Lesson
 
 GRID = np.linspace(0.0, 1.0, 161)
@@ -160,11 +160,10 @@ def _likelihood(state: GPState, lit: str) -> tuple[list[m.Dict], float]:
 
 
 def _asked(state: GPState, lit: str) -> dict[str, Any]:
-    shapes, texts = [], []
+    shapes: list[m.Dict] = []
+    texts: list[m.Dict] = []
     if state.asked:
-        dash = "solid" if lit == "here" else "dot"
-        shape, texts = m.upright(state.asked[0], m.GREY, "", y0=0.42, dash=dash)
-        shapes.append(shape)
+        shapes.append(m.upright(state.asked[0], m.GREY, y0=0.42, dash="solid" if lit == "here" else "dot")[0])
     if not state.x:
         texts = [{"xref": "x2 domain", "yref": "y2 domain", "x": 0.5, "y": 0.5, "showarrow": False,
                   "text": "flat: without data every lengthscale explains as much"}]

@@ -1,4 +1,4 @@
-"""The language of marks that all lessons share: colours, traces, lines, numbers.
+"""The language of marks that all plots and lessons share: colours, traces, lines, numbers.
 
 Everything here makes pieces of plain plotly dicts; nothing knows a widget. Colours are Okabe and Ito's, in shades of
 middle lightness, so that they stand on white and on black.

@@ -1,0 +1,25 @@
+"""From the plain dict that a live view draws to a ``plotly.graph_objects.Figure`` for reports and static notebooks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import plotly.graph_objects as go
+
+
+def figure(drawn: dict[str, Any]) -> go.Figure:
+    """Make a plotly figure of a dict with ``data`` and ``layout``."""
+    return go.Figure(data=drawn["data"], layout={"template": "plotly_white", **drawn["layout"]})
+
+
+def safe(text: Any) -> str:
+    """Escape a text for plotly, which takes ``<b>`` and ``<a href=…>`` in labels for markup."""
+    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def empty(message: str, *, height: int = 320) -> dict[str, Any]:
+    """Draw no data but a sentence that says what will be here."""
+    none = {"visible": False, "fixedrange": True}
+    return {"data": [], "layout": {"xaxis": none, "yaxis": none, "height": height, "annotations": [
+        {"text": safe(message), "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5,
+         "font": {"size": 14}}]}}

@@ -1,0 +1,94 @@
+"""Best so far: every trial a dot, and the line of the best value known after each result."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from workbench.plots import marks as m
+from workbench.plots.figure import empty, safe
+from workbench.trials import Trial, Trials
+
+_MARKS = {"complete": ("circle", m.BLUE), "pruned": ("line-ew", m.PURPLE), "failed": ("x-thin", m.RED),
+          "interrupted": ("square-open", m.GREY)}
+MAX_DOTS = 400
+
+
+def hover_text(t: Trial) -> str:
+    """Say in the user's own names what a trial tried, for a hover label."""
+    shown = list(t.config.items())[:14]
+    lines = [f"{safe(k)} = {safe(m.three(v) if isinstance(v, float) else v)}" for k, v in shown]
+    more = [f"… {len(t.config) - 14} more"] if len(t.config) > 14 else []
+    return "<br>".join([f"<b>trial {t.number}</b> ({t.state})", *lines, *more])
+
+
+def history(trials: Trials, selected: int | None = None) -> dict[str, Any]:
+    """Draw the values of all trials in the order of their results, and the best so far.
+
+    Failed trials, which have no value, stand as crosses at the top of the picture.
+    """
+    told = [trials.by_number[k] for k in trials.told]
+    if not told:
+        return empty("No trial yet. Press Start, or Step for one at a time.")
+    values = np.array([np.nan if t.loss is None else trials.value(t.loss) for t in told], dtype=float)
+    finite = values[np.isfinite(values)]
+    place = np.arange(1, len(told) + 1)
+    log = use_log(finite)
+    top = float(finite.max()) if len(finite) else 1.0
+    data = []
+    keep = _thinned(len(told))
+    for state, (symbol, color) in _MARKS.items():
+        rows = [i for i in keep if told[i].state == state]
+        if not rows:
+            continue
+        y = np.where(np.isfinite(values[rows]), values[rows], top)
+        dots = m.dots(place[rows].astype(float), y, state, color, size=8, symbol=symbol, hover="%{text}<br>value %{y:.4g}")
+        data.append({**dots, "text": [hover_text(told[i]) for i in rows], "customdata": [told[i].number for i in rows]})
+    data += _best_line(told, values, place, maximize=trials.maximize)
+    if trials.best is not None:
+        data.append(_ring(place, told, values, trials.best.number, "best", m.GREEN, 15))
+    if selected is not None and selected in trials.told:
+        data.append(_ring(place, told, values, selected, "selected", m.ORANGE, 19))
+    layout = {"title": m.title("Best so far"), "height": 340, "hovermode": "closest",
+              "xaxis": {"title": {"text": "results, in the order told"}, "range": [0.3, max(len(told), 5) + 0.7]},
+              "yaxis": {"title": {"text": "value (larger is better)" if trials.maximize else "loss"},
+                        "type": "log" if log else "linear"},
+              "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
+              "margin": {"l": 60, "r": 16, "t": 48, "b": 44}}
+    return {"data": data, "layout": layout}
+
+
+def use_log(finite: np.ndarray[Any, Any]) -> bool:
+    """Whether a log axis helps: all values positive, over more than two decades."""
+    return len(finite) > 3 and bool(finite.min() > 0) and math.log10(finite.max() / finite.min()) > 2
+
+
+def _thinned(n: int) -> list[int]:
+    """Rows to draw as dots: all of a few, else the newest half of the room and an even choice of the older ones."""
+    if n <= MAX_DOTS:
+        return list(range(n))
+    new = MAX_DOTS // 2
+    return sorted({*np.linspace(0, n - new, MAX_DOTS - new, dtype=int).tolist(), *range(n - new, n)})
+
+
+def _best_line(told: list[Trial], values: Any, place: Any, *, maximize: bool) -> list[m.Dict]:
+    good = np.array([t.state == "complete" for t in told]) & np.isfinite(values)
+    if not good.any():
+        return []
+    worst = -np.inf if maximize else np.inf
+    kept = np.where(good, values, worst)
+    best = np.maximum.accumulate(kept) if maximize else np.minimum.accumulate(kept)
+    first = int(np.flatnonzero(good)[0])
+    x, y = place[first:].astype(float), best[first:]
+    corner = np.flatnonzero(np.r_[True, np.diff(y) != 0, True][:-1] | np.r_[np.zeros(len(y) - 1, bool), True])
+    line = m.line(x[corner], y[corner], "best so far", m.GREEN)
+    line["line"]["shape"] = "hv"
+    return [line]
+
+
+def _ring(place: Any, told: list[Trial], values: Any, number: int, name: str, color: str, size: int) -> m.Dict:
+    i = next(k for k, t in enumerate(told) if t.number == number)
+    return m.dots(place[[i]].astype(float), values[[i]], name, color, size=size, symbol="circle-open",
+                  hover=f"{name}: trial {number}")

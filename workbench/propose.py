@@ -1,0 +1,187 @@
+"""Choosing the next trial: ask the algorithm, or one of Optuna's samplers, or take what was given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.exceptions import StorageInternalError
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as OptunaState
+
+from workbench.errors import ConfigError, SearchExhausted, StorageError
+from workbench.history import Algorithm, Explanation, History, Scheduler
+from workbench.ledger import SKIPPED, Ledger, Saw, in_told_order, loss_of, state_of
+from workbench.objective import ConfigSteps, Objective, OptunaSteps, Steps
+from workbench.optuna_distributions import suggest_from
+from workbench.rows import Rows, fits
+from workbench.space import Config, Space
+from workbench.workers import Lines
+
+MAX_FORBIDDEN = 100  # forbidden suggestions of one of Optuna's samplers in a row
+
+
+@dataclass(slots=True)
+class Settings:
+    """What may be changed while a study runs; read anew before each trial."""
+
+    space: Space | None
+    algorithm: Algorithm | optuna.samplers.BaseSampler
+    n_trials: int | None
+    n_workers: int = 1
+    scheduler: Scheduler | None = None
+    trial_timeout: float | None = None  # seconds that a trial may run, pauses not counted
+    timeout: float | None = None  # seconds that the run may run, pauses not counted
+    space_index: int = 0
+    algorithm_index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A configuration to try next. ``again`` is the number of the interrupted trial that it repeats."""
+
+    config: Config
+    again: int | None = None
+
+
+@dataclass(slots=True)
+class Live:
+    """A trial under way."""
+
+    number: int
+    config: Config
+    steps: Steps
+    space: Space | None = None
+    trial: optuna.Trial | None = None
+    known: bool = True  # whether its configuration is complete (an Optuna objective suggests as it goes)
+    curve: list[float] = field(default_factory=list)
+    busy: bool = False
+    since: float = 0.0
+    used_s: float = 0.0
+    lines: Lines | None = None
+
+
+class Cancelled(Exception):  # noqa: N818 - it is no error
+    """The user asked for a pause or a stop while the algorithm was thinking."""
+
+
+class Proposer:
+    """Chooses configurations and writes the trials down.
+
+    Parameters
+    ----------
+    cancelled
+        Asked after the algorithm has thought and before the trial is written; if true, the suggestion is dropped (the
+        same one comes again later).
+    """
+
+    def __init__(self, ledger: Ledger, objective: Objective, settings: Settings, seed: int,
+                 cancelled: Callable[[], bool]) -> None:
+        self._ledger, self._objective, self._settings, self._seed = ledger, objective, settings, seed
+        self._cancelled = cancelled
+        self._rows: Rows | None = None
+
+    def propose(self, given: Given | None, live: Mapping[int, Live], told: int) -> tuple[Live, Explanation | None]:
+        """Choose the next configuration and begin its trial.
+
+        Raises
+        ------
+        StorageError
+            If the trial cannot be written.
+        SearchExhausted
+            If there is nothing left to try.
+        ConfigError
+            If the given configuration does not belong to the space (any more).
+        Cancelled
+            If the user asked for a pause or a stop meanwhile.
+        """
+        self._ledger.flush()
+        s = self._settings
+        saw = Saw(told, tuple(live), s.space_index, s.algorithm_index, None if given is None else given.again,
+                  drawn=given is None)
+        if s.space is None:
+            return self._define_by_run(given, saw), None
+        if given is None and isinstance(s.algorithm, optuna.samplers.BaseSampler):
+            return self._from_sampler(s.space, saw), None
+        why: Explanation | None = None
+        if given is not None:
+            config = given.config
+            s.space.validate(config)
+        else:
+            number = len(self._ledger.trials())
+            history = self.rows.history([t.config for t in live.values() if t.space is s.space or fits(s.space, t.config)])
+            assert not isinstance(s.algorithm, optuna.samplers.BaseSampler)
+            suggestion = s.algorithm.suggest(history, np.random.default_rng([self._seed, number]))
+            config, why = s.space.from_unit(suggestion.x), suggestion.why
+        if self._cancelled():
+            raise Cancelled
+        number = self._ledger.create(s.space, config, saw)
+        return Live(number, config, ConfigSteps(self._objective, config), s.space), why
+
+    def _from_sampler(self, space: Space, saw: Saw) -> Live:
+        """Let one of Optuna's samplers suggest, parameter by parameter; forbidden combinations are drawn again."""
+        for _ in range(MAX_FORBIDDEN):
+            trial = self._ledger.ask(saw)
+            try:
+                config = suggest_from(space, trial)
+                space.validate(config)
+            except ConfigError as error:
+                self._ledger.tell(trial.number, "pruned", None, f"not run: {error}", skipped=True)
+                continue
+            except (OSError, StorageInternalError) as error:  # the parameters are written one by one
+                self._ledger.tell(trial.number, "interrupted", None)
+                raise StorageError(f"The run cannot be written: {type(error).__name__}: {error}.") from error
+            return Live(trial.number, config, ConfigSteps(self._objective, config), space, trial)
+        raise SearchExhausted(f"{type(self._settings.algorithm).__name__} gave a forbidden combination {MAX_FORBIDDEN} "
+                              "times in a row: Optuna's samplers do not know of them. Use one of the workbench's "
+                              "algorithms.")
+
+    def _define_by_run(self, given: Given | None, saw: Saw) -> Live:
+        """Begin a trial of an Optuna objective, which suggests its parameters as it goes."""
+        if given is not None:
+            self._ledger.study.enqueue_trial(given.config)
+        trial = self._ledger.ask(saw)
+        steps = OptunaSteps(self._objective, trial, optuna.TrialPruned)
+        return Live(trial.number, {}, steps, trial=trial, known=False)
+
+    # ---- what is known ---------------------------------------------------------------------------------------------
+
+    @property
+    def rows(self) -> Rows:
+        """The told trials in the present space."""
+        space = self._settings.space
+        assert space is not None
+        if self._rows is None or self._rows.space is not space:
+            self._rows = rows_of(self._ledger.trials(), space, self._ledger.sign, self._seed)
+        return self._rows
+
+    def told(self, t: Live, loss: float | None) -> None:
+        """Add a trial that has ended to what is known."""
+        rows = self._rows  # if there are none yet, they are read from the ledger when they are needed
+        if rows is not None and rows.space is self._settings.space and (
+                t.space is rows.space or fits(rows.space, t.config)):
+            rows.append(t.number, t.config, loss, max(len(t.curve), 1))
+
+
+def rows_of(trials: Sequence[FrozenTrial], space: Space, sign: float, seed: int, told: int | None = None) -> Rows:
+    """Encode the first ``told`` ended trials of a study (all, if not given); those outside the space are left out."""
+    rows = Rows(space, seed)
+    for t in told_trials(trials)[:told]:
+        if fits(space, t.params) and not (t.state == OptunaState.PRUNED and not t.values and t.last_step is None):
+            rows.append(t.number, t.params, loss_of(t, sign), max(len(t.intermediate_values), 1))
+    return rows
+
+
+def told_trials(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """The trials that count as results, in the order in which they were told."""
+    return [t for t in in_told_order(trials) if state_of(t) != "interrupted" and not t.user_attrs.get(SKIPPED)]
+
+
+def history_before(trials: Sequence[FrozenTrial], space: Space, sign: float, seed: int, saw: Saw) -> History:
+    """Rebuild what an algorithm saw when it suggested a trial."""
+    params: dict[int, dict[str, Any]] = {t.number: t.params for t in trials}
+    pending = [params[k] for k in saw.pending if k in params and fits(space, params[k])]
+    return rows_of(trials, space, sign, seed, saw.told).history(pending)

@@ -1,0 +1,44 @@
+"""What an algorithm saw when it suggested a trial, rebuilt from events alone.
+
+So a view can draw the model of any trial of any run, live or read from a log, without asking the run.
+"""
+
+from __future__ import annotations
+
+from workbench.history import History
+from workbench.rows import Rows
+from workbench.space import Space
+from workbench.trials import Trials
+
+
+class Replay:
+    """Rebuilds histories from folded trials; each told trial is encoded once per space."""
+
+    def __init__(self, trials: Trials) -> None:
+        self.trials = trials
+        self._rows: Rows | None = None
+        self._space_json: object = None
+        self._taken = 0
+
+    def space_of(self, number: int) -> Space | None:
+        """The space from which trial ``number`` was suggested; None if it was never declared."""
+        run = self.trials.by_number[number].run
+        if run is None or not run.space:
+            return None
+        if self._rows is None or self._space_json is not run.space:
+            self._space_json, self._taken = run.space, 0
+            self._rows = Rows(Space.from_json(run.space), run.seed)
+        return self._rows.space
+
+    def history_before(self, number: int) -> History:
+        """Return what the algorithm saw; the space must have been declared (``space_of``)."""
+        space = self.space_of(number)
+        if space is None or self._rows is None:
+            raise ValueError(f"trial {number} comes from an objective that makes its space as it goes.")
+        for k in self.trials.told[self._taken:]:
+            t = self.trials.by_number[k]
+            if t.state != "interrupted":
+                self._rows.append(k, t.config, t.loss, max(len(t.curve), 1))
+        self._taken = len(self.trials.told)
+        told, pending = self.trials.by_number[number].saw
+        return self._rows.history([self.trials.by_number[k].config for k in pending], n=told)

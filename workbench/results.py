@@ -1,0 +1,215 @@
+"""What a run has found: the trials, the best, the table, exports, and why a configuration was tried."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from html import escape
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import optuna
+import pandas as pd
+
+from workbench.errors import RunError
+from workbench.events import EventLog, RunState
+from workbench.history import Explanation, History
+from workbench.inferred import InferredSpace
+from workbench.ledger import Ledger, Saw
+from workbench.propose import Settings, history_before, rows_of
+from workbench.search import catalogue
+from workbench.space import Space
+from workbench.trials import Trial, Trials
+
+
+class Results:
+    """The half of a run that only reads."""
+
+    name: str | None
+    seed: int
+    log: EventLog
+    state: RunState
+    _ledger: Ledger
+    _settings: Settings
+    _spaces: list[Space | None]
+    _algorithms: list[Any]
+    _inferred: InferredSpace
+    _trials: Trials
+    _folded: int
+    _lock: threading.RLock
+
+    @property
+    def space(self) -> Space | None:
+        """The search space. An Optuna objective makes it as it goes: it is read off its trials, None before the first."""
+        if self._settings.space is not None:
+            return self._settings.space
+        return self._inferred.space if len(self._inferred.space) else None
+
+    @property
+    def algorithm(self) -> Any:
+        """The algorithm that suggests configurations."""
+        return self._settings.algorithm
+
+    @property
+    def n_trials(self) -> int | None:
+        """How many trials end the run; None for no limit."""
+        return self._settings.n_trials
+
+    @property
+    def n_workers(self) -> int:
+        """How many trials run at once."""
+        return self._settings.n_workers
+
+    @property
+    def direction(self) -> Literal["minimize", "maximize"]:
+        """Whether the objective's values are minimised or maximised."""
+        return "minimize" if self._ledger.sign > 0 else "maximize"
+
+    # ---- trials ----------------------------------------------------------------------------------------------------
+
+    @property
+    def trials(self) -> Trials:
+        """The trials so far."""
+        with self._lock:
+            new = self.log.since(self._folded)
+            self._folded += len(new)
+            self._trials.fold(new)
+        return self._trials
+
+    @property
+    def n_done(self) -> int:
+        """Trials that ended and count: complete, pruned or failed."""
+        return sum(t.state in ("complete", "pruned", "failed") for t in list(self.trials.by_number.values()))
+
+    @property
+    def best(self) -> Trial | None:
+        """The complete trial with the smallest loss (the largest value if maximised); None before there is one."""
+        return self.trials.best
+
+    def frame(self) -> pd.DataFrame:
+        """The trials as a DataFrame, one row each."""
+        return self.trials.frame()
+
+    # ---- why -------------------------------------------------------------------------------------------------------
+
+    def history(self, before: int | None = None) -> History:
+        """What the algorithm would see now; with ``before=k`` what it saw when it suggested trial k."""
+        saw = None if before is None else self._saw(before)
+        space = self.space if saw is None or self._settings.space is None else self._spaces[saw.space]
+        if space is None:
+            raise RunError("there is no space yet: an Optuna objective makes it as it goes. Wait for the first trial.")
+        trials = self._ledger.trials()
+        if saw is None:
+            return rows_of(trials, space, self._ledger.sign, self.seed).history()
+        return history_before(trials, space, self._ledger.sign, self.seed, saw)
+
+    def _saw(self, number: int) -> Saw | None:
+        if number not in self.trials.by_number:
+            raise RunError(f"there is no trial {number}; there are {len(self.trials)}.")
+        saw = self._ledger.saw(number)
+        if saw is not None and (saw.space >= len(self._spaces) or saw.algorithm >= len(self._algorithms)):
+            raise RunError(f"trial {number} was suggested under settings that are not kept with this run.")
+        return saw
+
+    def explain(self, number: int) -> Explanation:
+        """Say why trial ``number`` was suggested, by asking its algorithm again with what it saw then.
+
+        Raises
+        ------
+        RunError
+            If no algorithm of the workbench suggested it.
+        """
+        saw = self._saw(number)
+        if saw is None or not saw.drawn:
+            raise RunError(f"trial {number} was given, no algorithm of the workbench chose it.")
+        algorithm = self._algorithms[saw.algorithm]
+        if algorithm is None or isinstance(algorithm, optuna.samplers.BaseSampler):
+            raise RunError("Optuna's samplers give no reasons. The workbench's algorithms do.")
+        if self._settings.space is None:
+            kept = self.trials.by_number[number].why
+            if kept is None:
+                raise RunError("the reasons for the trials of an Optuna objective are kept in the session that ran it "
+                               "only. With a space (wb.Space) they can be asked for at any time.")
+            return kept
+        rng = np.random.default_rng([self.seed, number])
+        why: Explanation = algorithm.suggest(self.history(before=number), rng).why
+        return why
+
+    # ---- exports ---------------------------------------------------------------------------------------------------
+
+    def export(self, kind: Literal["json", "python", "csv"], path: str | Path | None = None) -> str:
+        """Return the results as text, and write them to ``path`` if one is given.
+
+        ``"json"``: settings, space, trials and the best; ``"python"``: code with the space and the best
+        configuration; ``"csv"``: the table of trials.
+        """
+        makers = {"json": self._json, "python": self._python, "csv": lambda: self.frame().to_csv()}
+        if kind not in makers:
+            raise RunError(f"a run is exported as 'json', 'python' or 'csv', got {kind!r}.")
+        text = makers[kind]()
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    def _json(self) -> str:
+        trials = self.trials
+        rows = [{"trial": t.number, "state": t.state, "value": finite(trials.value(t.loss)), "config": t.config,
+                 "curve": [[k, finite(trials.value(v))] for k, v in t.curve], "seconds": t.seconds, "error": t.error}
+                for t in list(trials.by_number.values())]
+        best = None if self.best is None else {"trial": self.best.number, "config": self.best.config,
+                                               "value": finite(trials.value(self.best.loss))}
+        data = {"name": self.name, "algorithm": catalogue.to_json(self.algorithm), "seed": self.seed,
+                "direction": self.direction, "space": None if self.space is None else self.space.to_json(),
+                "best": best, "trials": rows}
+        return json.dumps(data, indent=1, allow_nan=False)
+
+    def _python(self) -> str:
+        lines = ["import workbench as wb", ""]
+        if self.space is not None:
+            lines += [f"space = {self.space!r}", ""]
+        if self.best is not None:
+            lines += [f"# trial {self.best.number}, value {self.trials.value(self.best.loss)!r}",
+                      f"best = {self.best.config!r}", ""]
+        if self._settings.space is not None:
+            name = "" if self.name is None else f", name={self.name + ' again'!r}"
+            ours = type(self.algorithm).__name__ in catalogue.ALGORITHMS
+            algorithm = f"algorithm=wb.{self.algorithm!r}, " if ours else ""
+            lines += ["# the search again (objective: your function, config -> loss):",
+                      f"# run = wb.optimize(objective, space, {algorithm}n_trials={self.n_trials}, "
+                      f"seed={self.seed}, direction={self.direction!r}{name})"]
+        return "\n".join(lines) + "\n"
+
+    # ---- how it shows ----------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        """One line: name, state, progress, best."""
+        best = self.best
+        of = "" if self.n_trials is None else f" / {self.n_trials}"
+        value = "" if best is None else f", best {self.trials.value(best.loss):.4g} (trial {best.number})"
+        return f"<Run {self.name or 'unnamed'}: {self.state}, {self.n_done}{of} trials{value}>"
+
+    def _repr_html_(self) -> str:
+        """A static table of the best trials, for places without widgets."""
+        frame = self.frame()
+        head = f"<p><b>{escape(repr(self)[1:-1])}</b></p>"
+        if not len(frame):
+            return head + "<p>No trial yet. Call start(), or step() for one at a time.</p>"
+        order = frame.sort_values("value", ascending=self.direction == "minimize").head(10)
+        return head + str(order.to_html(escape=True, max_cols=20))
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """The live panel in a notebook; a table where the notebook side is missing."""
+        try:
+            from workbench_widgets.run_panel import show
+        except ModuleNotFoundError as error:
+            if (error.name or "").split(".")[0] not in {"workbench_widgets", "ipywidgets", "anywidget", "traitlets"}:
+                raise
+            return {"text/plain": repr(self), "text/html": self._repr_html_()}
+        return show(self, **kwargs)
+
+
+def finite(value: float | None) -> float | str | None:
+    """JSON has no inf and nan: they are written as text."""
+    return value if value is None or math.isfinite(value) else str(value)
