@@ -19,7 +19,8 @@ MIXED = Space(lr=Float(1e-5, 1, log=True), depth=Int(1, 12), width=Int(8, 1024, 
 NESTED = Space(algo=Choice("svm", "boost", "knn"), kernel=Choice("rbf", "linear", when={"algo": "svm"}),
                C=Float(1e-3, 1e3, log=True, when={"algo": "svm"}),
                gamma=Float(1e-5, 10, log=True, when={"kernel": "rbf"}),
-               eta=Float(1e-3, 1, log=True, when={"algo": "boost"}), leaves=Int(2, 64, when={"algo": "boost"}), k=Int(1, 50, when={"algo": "knn"}))
+               eta=Float(1e-3, 1, log=True, when={"algo": "boost"}), leaves=Int(2, 64, when={"algo": "boost"}),
+               k=Int(1, 50, when={"algo": "knn"}))
 
 
 def mixed_loss(c):
@@ -201,7 +202,8 @@ def test_a_large_discrete_space_sees_no_repeats():
 
 def test_forbidden_combinations_are_never_suggested():
     space = Space(solver=Choice("a", "b", "c"), penalty=Choice("p", "q", "r"), C=Float(1e-3, 1e3, log=True),
-                  n=Int(1, 40), forbidden=[{"solver": "a", "penalty": ["p", "q"]}, {"solver": ["b", "c"], "penalty": "r"},
+                  n=Int(1, 40),
+                  forbidden=[{"solver": "a", "penalty": ["p", "q"]}, {"solver": ["b", "c"], "penalty": "r"},
                              {"penalty": "p", "n": list(range(5, 30))}])
     # the best losses lie in the forbidden corner
     history, _ = drive(space, lambda c: (c["n"] - 15) ** 2 / 100 + (c["penalty"] != "p") + math.log10(c["C"]) ** 2, 35)

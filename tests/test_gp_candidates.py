@@ -83,7 +83,9 @@ def test_a_mutated_level_moves_and_stays_inside():
 
 def test_neighbours_are_all_single_discrete_changes():
     x = NESTED.to_unit({"algo": "svm", "kernel": "rbf", "gamma": 0.1, "size": "m"})
-    configs = NESTED.from_unit(neighbours(NESTED, x, np.random.default_rng(0)))
+    points, owner = neighbours(NESTED, np.array([x, x]), np.random.default_rng(0))
+    assert (np.bincount(owner) == 4).all()
+    configs = NESTED.from_unit(points[owner == 1])
     for c in configs:
         NESTED.validate(c)
     assert [c["algo"] for c in configs] == ["boost", "svm", "svm", "svm"]
@@ -94,13 +96,15 @@ def test_neighbours_are_all_single_discrete_changes():
 
 def test_a_parameter_of_many_levels_takes_steps_of_several_sizes():
     space = Space(n=Int(1, 1000))
-    x = neighbours(space, space.to_unit({"n": 990}), np.random.default_rng(0))
+    x, _ = neighbours(space, space.to_unit([{"n": 990}]), np.random.default_rng(0))
     steps = sorted(c["n"] - 990 for c in space.from_unit(x))
     assert steps == [-250, -125, -13, -8, -5, -3, -2, -1, 1, 2, 3, 5, 8]
 
 
 def test_without_discrete_parameters_there_are_no_neighbours():
-    assert neighbours(Space(a=Float(0, 1)), np.array([0.5]), np.random.default_rng(0)).shape == (0, 1)
+    points, owner = neighbours(Space(a=Float(0, 1)), np.array([[0.5]]), np.random.default_rng(0))
+    assert points.shape == (0, 1)
+    assert owner.shape == (0,)
 
 
 def test_random_points_avoid_what_was_seen_and_give_up_when_all_was():

@@ -77,6 +77,8 @@ class GaussianProcess:
     kernel: KernelName
     L: Array
     alpha: Array
+    scaled: Array  # Z / lengthscale, and
+    T: Array  # the trend's features of Z: both are needed at every prediction
 
     @classmethod
     def condition(cls, Z: Array, y: Array, *, lengthscale: float | Array, signal_variance: float, noise: float,
@@ -103,7 +105,8 @@ class GaussianProcess:
             raise ValueError("inputs and targets must be finite, got nan or inf. Use MixedFeatures for rows with "
                              "inactive parameters and OutputTransform for failed trials.")
         empty = np.empty((0, 0))
-        bare = cls(Z, y, scales, float(signal_variance), float(noise), trend, kernel, empty, y)
+        bare = cls(Z, y, scales, float(signal_variance), float(noise), trend, kernel, empty, y, Z / scales,
+                   trend_features(Z))
         if not len(y):
             return bare
         L, noise = _cholesky(bare.covariance(Z, Z), noise)  # line 2
@@ -117,6 +120,13 @@ class GaussianProcess:
         K *= self.signal_variance
         if self.trend:
             K += self.trend * (trend_features(A) @ trend_features(B).T)
+        return K
+
+    def _covariance_with_data(self, Z: Array) -> Array:
+        K = correlation(squared_distances(Z / self.lengthscale, self.scaled), self.kernel)
+        K *= self.signal_variance
+        if self.trend:
+            K += trend_features(Z) @ (self.trend * self.T.T)
         return K
 
     def variance(self, Z: Array) -> Array:
@@ -135,7 +145,7 @@ class GaussianProcess:
         if len(Z) > CHUNK:
             parts = [self.predict(Z[i:i + CHUNK]) for i in range(0, len(Z), CHUNK)]
             return np.concatenate([m for m, _ in parts]), np.concatenate([v for _, v in parts])
-        k = self.covariance(Z, self.Z)  # (m, n)
+        k = self._covariance_with_data(Z)  # (m, n)
         mean = k @ self.alpha  # line 4
         v = blas.dtrsm(1.0, self.L, k.T, lower=1)  # line 5, (n, m)
         variance = self.variance(Z) - np.einsum("ij,ij->j", v, v)  # line 6
@@ -144,13 +154,12 @@ class GaussianProcess:
     def predict_with_gradient(self, Z: Array) -> tuple[Array, Array, Array, Array]:
         """Return mean and variance at the rows of Z, shapes (m,), and their gradients by Z, shapes (m, F)."""
         theta = self.lengthscale ** -2
-        k, slope = correlation_and_slope(squared_distances(Z / self.lengthscale, self.Z / self.lengthscale),
-                                         self.kernel)
+        k, slope = correlation_and_slope(squared_distances(Z / self.lengthscale, self.scaled), self.kernel)
         k *= self.signal_variance
         slope *= 2.0 * self.signal_variance
         if self.trend:
-            T, T_data = trend_features(Z), trend_features(self.Z)
-            k += self.trend * (T @ T_data.T)
+            T = trend_features(Z)
+            k += T @ (self.trend * self.T.T)
         mean = k @ self.alpha
         beta = lapack.dpotrs(self.L, k.T, lower=1)[0].T  # rows (K + τ² I)⁻¹ k*
         variance = np.maximum(self.variance(Z) - np.einsum("ij,ij->i", k, beta), VARIANCE_FLOOR)
@@ -159,8 +168,8 @@ class GaussianProcess:
         d_mean = theta * (Z * by_mean.sum(1)[:, None] - by_mean @ self.Z)
         d_variance = theta * (Z * by_variance.sum(1)[:, None] - by_variance @ self.Z)
         if self.trend:
-            d_mean += trend_slope(Z, self.trend * (self.alpha @ T_data))
-            d_variance += trend_slope(Z, 2.0 * self.trend * (T - beta @ T_data))
+            d_mean += trend_slope(Z, self.trend * (self.alpha @ self.T))
+            d_variance += trend_slope(Z, 2.0 * self.trend * (T - beta @ self.T))
         return mean, variance, d_mean, d_variance
 
     def fitted_mean(self) -> Array:
@@ -173,7 +182,7 @@ class GaussianProcess:
         Z = Z[:, None] if Z.ndim == 1 else Z
         mean, covariance = np.zeros(len(Z)), self.covariance(Z, Z)
         if len(self.y):
-            k = self.covariance(Z, self.Z)
+            k = self._covariance_with_data(Z)
             mean = k @ self.alpha
             v = blas.dtrsm(1.0, self.L, k.T, lower=1)
             covariance -= v.T @ v
@@ -197,7 +206,7 @@ class GaussianProcess:
             alpha, _ = lapack.dpotrs(self.L, y, lower=1)
             return replace(self, y=y, alpha=alpha)
         m, n = len(self.y), len(y)
-        B = blas.dtrsm(1.0, self.L, self.covariance(self.Z, Z), lower=1)
+        B = blas.dtrsm(1.0, self.L, self._covariance_with_data(Z).T, lower=1)
         C = self.covariance(Z, Z) - B.T @ B
         C.flat[:: n - m + 1] += self.noise
         C, info = lapack.dpotrf(C, lower=1, clean=1)
@@ -209,7 +218,7 @@ class GaussianProcess:
         L = np.zeros((n, n), order="F")
         L[:m, :m], L[m:, :m], L[m:, m:] = self.L, B.T, C
         alpha, _ = lapack.dpotrs(L, y, lower=1)
-        return replace(self, Z=all_Z, y=y, L=L, alpha=alpha)
+        return replace(self, Z=all_Z, y=y, L=L, alpha=alpha, scaled=all_Z / self.lengthscale, T=trend_features(all_Z))
 
 
 def _cholesky(K: Array, noise: float) -> tuple[Array, float]:

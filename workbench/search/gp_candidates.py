@@ -98,31 +98,32 @@ def _at_least_a_level(space: Space, j: int, before: Array, after: Array, step: N
     return param.points(new)
 
 
-def neighbours(space: Space, x: Array, rng: np.random.Generator) -> Array:
-    """Return all rows that differ from the row ``x``, shape (d,), by one discrete change, shape (m, d).
+def neighbours(space: Space, x: Array, rng: np.random.Generator) -> tuple[Array, NDArray[np.intp]]:
+    """Return all rows that differ from a row of ``x`` by one discrete change, (m, d), and which row that was, (m,).
 
     Ordered parameters of many levels take steps of 1, 2, 3, 5, 8, 13, K/8 and K/4 levels. What becomes active by the
     change is drawn at random.
     """
-    rows = []
+    rows, owners = [np.empty((0, x.shape[1]))], [np.empty(0, dtype=np.intp)]
     for j, column in enumerate(space.columns):
-        if column.kind == "float" or np.isnan(x[j]):
+        if column.kind == "float":
             continue
         param, K = space[space.names[j]], column.n_levels
-        level = int(param.level(x[j:j + 1])[0])
+        off = np.isnan(x[:, j])
+        level = param.level(np.where(off, 0.5, x[:, j]))[:, None]
         if column.kind == "choice" or K <= EXHAUSTIVE_LEVELS:
-            others = np.delete(np.arange(K), level)
+            other = np.broadcast_to(np.arange(K), (len(x), K))
         else:
             steps = np.array([1, 2, 3, 5, 8, 13, K // 8, K // 4])
-            others = np.unique(np.concatenate([level - steps, level + steps]))
-            others = others[(others >= 0) & (others < K) & (others != level)]
-        changed = np.tile(x, (len(others), 1))
-        changed[:, j] = param.points(others)
+            other = level + np.unique(np.concatenate([-steps, steps]))
+        usable = (other != level) & (other >= 0) & (other < K) & ~off[:, None]
+        owner = np.nonzero(usable)[0]
+        changed = x[owner]
+        changed[:, j] = param.points(other[usable])
         rows.append(changed)
-    if not rows:
-        return np.empty((0, len(x)))
+        owners.append(owner)
     out = np.vstack(rows)
-    return space.snap(np.where(np.isnan(out), rng.random(out.shape), out))
+    return space.snap(np.where(np.isnan(out), rng.random(out.shape), out)), np.concatenate(owners)
 
 
 def unseen_at_random(space: Space, seen: set[bytes], rng: np.random.Generator) -> Array | None:

@@ -79,9 +79,7 @@ def climb(acquisition: Acquisition, x: Array) -> Array:
 def step_to_neighbours(acquisition: Acquisition, x: Array, scores: Array, space: Space,
                        rng: np.random.Generator) -> tuple[Array, Array, bool]:
     """Move each row to its best allowed discrete neighbour, if better. Return rows, scores, whether any moved."""
-    around = [neighbours(space, row, rng) for row in x]
-    owner = np.repeat(np.arange(len(x)), [len(a) for a in around])
-    points = np.vstack(around)
+    points, owner = neighbours(space, x, rng)
     allowed = ~space.is_forbidden(points)
     owner, points = owner[allowed], points[allowed]
     values = acquisition(points)
