@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
+import weakref
 from contextvars import copy_context
 from pathlib import Path
 from typing import Any, Literal
@@ -14,19 +14,22 @@ from optuna.storages import BaseStorage
 
 from workbench import store
 from workbench.errors import RunError, SpaceError, StorageError
-from workbench.events import StateChanged
+from workbench.events import RunStarted, RunState
 from workbench.ledger import Ledger, attrs_json, replay
 from workbench.objective import Objective
 from workbench.optuna_bridge import Sampler
 from workbench.optuna_watch import resolve_study, watch_study
+from workbench.propose import Settings
 from workbench.run import ATTR_ALGORITHMS, ATTR_SETTINGS, ATTR_SPACES, Run
 from workbench.search import catalogue
 from workbench.search.gp_bo import GPBO
 from workbench.search.tpe import TPE
 from workbench.space import Space
-from workbench.propose import Settings
+from workbench.store import Owner
 
 Direction = Literal["minimize", "maximize"]
+UNDER_WAY: tuple[RunState, ...] = ("running", "pausing", "paused", "stopping")
+_HERE: weakref.WeakValueDictionary[str, Run] = weakref.WeakValueDictionary()  # writers of this process, by their file
 
 
 def default_algorithm(space: Space | None) -> Any:
@@ -94,7 +97,34 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
     if run.saved:
         for key, value in run.settings_json().items():
             study.set_user_attr(key, value)
+    return _remember(run, owner)
+
+
+def _ledger(study: optuna.Study, owner: Owner | None) -> Ledger:
+    return Ledger(study, repair=None if owner is None else owner.repair)
+
+
+def _remember(run: Run, owner: Owner | None) -> Run:
+    if owner is not None:
+        _HERE[str(owner.journal.resolve())] = run
     return run
+
+
+def _here(path: Path) -> Run | None:
+    """The run of this process that writes that file, if it is under way."""
+    run = _HERE.get(str(path.resolve()))
+    return run if run is not None and run.state in UNDER_WAY else None
+
+
+def _take_over(path: Path, owner: Owner) -> bool:
+    """Become the writer; a run of this process that holds the file and does nothing must let go."""
+    if owner.acquire():
+        return True
+    old = _HERE.get(str(path.resolve()))
+    if old is None or old.state in UNDER_WAY:
+        return False
+    old.hand_over()
+    return owner.acquire()
 
 
 def _positive(**numbers: float | None) -> None:
@@ -118,8 +148,8 @@ def _quiet() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-def _create(name: str | None, direction: str, storage: str | BaseStorage | None) -> tuple[optuna.Study, str,
-                                                                                             store.Owner | None]:
+def _create(name: str | None, direction: str,
+            storage: str | BaseStorage | None) -> tuple[optuna.Study, str, Owner | None]:
     _quiet()
     nop = optuna.pruners.NopPruner()
     if name is None:
@@ -129,33 +159,26 @@ def _create(name: str | None, direction: str, storage: str | BaseStorage | None)
             study = optuna.create_study(study_name=name, storage=storage, direction=direction, pruner=nop)
         except optuna.exceptions.DuplicatedStudyError as error:
             raise StorageError(_exists(name, str(storage))) from error
+        except Exception as error:
+            raise StorageError(f"the storage {storage} cannot be used: {type(error).__name__}: {error}.") from error
         return study, str(storage), None
     path = store.journal_path(name)
-    if path.exists() and path.stat().st_size:
+    owner = Owner(path)
+    if not (store.is_empty(path, name) and _take_over(path, owner)):
         raise StorageError(_exists(name, str(path)))
-    lock = _folder_and_lock(path)
-    if not lock.acquire():
-        raise StorageError(_exists(name, str(path)))
-    study = optuna.create_study(study_name=name, storage=store.journal_storage(path), direction=direction, pruner=nop)
-    return study, str(path), lock
-
-
-def _ledger(study: optuna.Study, owner: store.Owner | None) -> Ledger:
-    return Ledger(study, repair=None if owner is None else lambda: store.mend(owner.journal))
+    try:
+        path.unlink(missing_ok=True)  # nothing was ever tried in it
+        made = optuna.create_study(study_name=name, storage=store.journal_storage(path), direction=direction, pruner=nop)
+    except OSError as error:
+        owner.release()
+        raise StorageError(f"{path} cannot be written: {error}. Choose another place with storage=, or leave the name "
+                           "out to keep the run in memory.") from error
+    return made, str(path), owner
 
 
 def _exists(name: str, where: str) -> str:
     return (f"a run {name!r} exists already in {where}. wb.open({name!r}) shows it, wb.open({name!r}, objective=f) goes "
             "on with it; or take another name.")
-
-
-def _folder_and_lock(path: Path) -> store.Owner:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"the folder {path.parent} cannot be made: {error}. Choose another with storage=, or leave "
-                           "the name out to keep the run in memory.") from error
-    return store.Owner(path)
 
 
 def open(name: str, objective: Objective | None = None, *, algorithm: Any = None,  # noqa: A001
@@ -177,60 +200,64 @@ def open(name: str, objective: Objective | None = None, *, algorithm: Any = None
         Where the run is kept, if not in its journal file.
     """
     _quiet()
+    changes = {"algorithm": algorithm, "n_trials": n_trials, "n_workers": n_workers}
     if storage is not None:
-        study = store.load_study(optuna.storages.get_storage(storage), name, str(storage))
-        return _reopen(study, name, str(storage), objective, algorithm, n_trials, n_workers, None)
+        study = store.load_study(store.any_storage(storage), name, str(storage))
+        return _reopen(study, name, str(storage), objective, changes, None)
     path = store.journal_path(name)
     if not path.exists():
         raise StorageError(f"there is no run {name!r}: {path} does not exist. wb.optimize(..., name={name!r}) makes it.")
-    lock = store.Owner(path)
-    owner = objective is not None and lock.acquire()
+    here = _here(path)
+    if here is not None:
+        if objective is not None and objective is not here._objective:
+            raise RunError(f"the run {name!r} is {here.state} in this kernel. Stop it first, or use wb.open({name!r}).")
+        return here
+    owner = Owner(path)
+    writes = objective is not None and _take_over(path, owner)
     study = store.load_study(store.journal_storage(path), name, str(path))
-    if objective is not None and not owner:
+    if not writes and not owner.is_free():
         return _watch_file(study, name, str(path), "another process writes this run; here it can be watched")
-    if objective is None and not _is_free(path):
-        return _watch_file(study, name, str(path), "another process writes this run; here it can be watched")
-    return _reopen(study, name, str(path), objective, algorithm, n_trials, n_workers, lock if owner else None)
+    run = _reopen(study, name, str(path), objective, changes, owner if writes else None)
+    return _remember(run, owner if writes else None)
 
 
-def _is_free(path: Path) -> bool:
-    lock = store.Owner(path)
-    try:
-        free = lock.acquire()
-    except StorageError:
-        return True  # a read-only folder has no writer
-    lock.release()
-    return free
+def _reopen(study: optuna.Study, name: str, where: str, objective: Objective | None, changes: dict[str, Any],
+            owner: Owner | None) -> Run:
+    settings, seed, spaces, algorithms = _kept(study, where)
+    algorithm = changes["algorithm"]
+    if settings.algorithm is None and algorithm is None and objective is not None:
+        raise RunError("this run used one of Optuna's samplers, which cannot be kept in a file. Give algorithm= again.")
+    _refuse_pickles(study, algorithm)
+    run = Run(_ledger(study, owner), objective, settings, seed=seed, name=name, where=where, owner=owner)
+    run._spaces, run._algorithms = spaces, algorithms
+    if objective is None:
+        run.detail = "opened to look at"
+    run._append(run._started())
+    for event in replay(run._ledger.trials(), run._ledger.sign, dead=True):
+        run._append(event)
+    study.sampler = _sampler(settings.algorithm if algorithm is None else algorithm, settings.space, seed)
+    if objective is not None and any(v is not None for v in changes.values()):
+        run.configure(**changes)
+    return run
 
 
-def _reopen(study: optuna.Study, name: str, where: str, objective: Objective | None, algorithm: Any,
-            n_trials: int | None, n_workers: int | None, owner: store.Owner | None) -> Run:
-    ledger = _ledger(study, owner)
+def _kept(study: optuna.Study, where: str) -> tuple[Settings, int, list[Space | None], list[Any]]:
+    """Read the settings kept with a run; StorageError if they are missing or malformed."""
     try:
         kept = attrs_json(study, ATTR_SETTINGS)
         spaces = [None if s is None else Space.from_json(s) for s in attrs_json(study, ATTR_SPACES)]
-        algorithms = [catalogue.from_json(a) for a in attrs_json(study, ATTR_ALGORITHMS)]
-        seed, space, chosen = int(kept["seed"]), spaces[int(kept["space"])], algorithms[int(kept["algorithm"])]
-        settings = Settings(space, chosen, kept["n_trials"], int(kept["n_workers"]), None, kept["trial_timeout"],
-                            kept["timeout"], int(kept["space"]), int(kept["algorithm"]))
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        if isinstance(error, SpaceError):
-            raise StorageError(f"{where}: the space kept with the run is malformed: {error}") from error
+        algorithms: list[Any] = [catalogue.from_json(a) for a in attrs_json(study, ATTR_ALGORITHMS)]
+        i, j = int(kept["space"]), int(kept["algorithm"])
+        if min(i, j) < 0:
+            raise IndexError(f"space {i}, algorithm {j}")
+        n_trials = None if kept["n_trials"] is None else int(kept["n_trials"])
+        limits = [None if kept[k] is None else float(kept[k]) for k in ("trial_timeout", "timeout")]
+        settings = Settings(spaces[i], algorithms[j], n_trials, int(kept["n_workers"]), None, *limits, i, j)
+        return settings, int(kept["seed"]), spaces, algorithms
+    except SpaceError as error:
+        raise StorageError(f"{where}: the space kept with the run is malformed: {error}") from error
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise StorageError(f"{where}: the settings kept with the run are malformed: {error!r}.") from error
-    if chosen is None and algorithm is None and objective is not None:
-        raise RunError("this run used one of Optuna's samplers, which cannot be kept in a file. Give algorithm= again.")
-    _refuse_pickles(study, algorithm)
-    run = Run(ledger, objective, settings, seed=seed, name=name, where=where, owner=owner)
-    run._spaces, run._algorithms = spaces, list(algorithms)
-    if objective is None:
-        run.detail = "opened to look at"
-    run.log.append(run._started())
-    for event in replay(ledger.trials(), ledger.sign, dead=True):
-        run.log.append(event)
-    study.sampler = _sampler(chosen if algorithm is None else algorithm, space, seed)
-    if objective is not None and (algorithm, n_trials, n_workers) != (None, None, None):
-        run.configure(algorithm=algorithm, n_trials=n_trials, n_workers=n_workers)
-    return run
 
 
 def _refuse_pickles(study: optuna.Study, algorithm: Any) -> None:
@@ -262,14 +289,17 @@ def watch(study: optuna.Study | str | BaseStorage, name: str | None = None, *, i
 
 
 def _watch_file(study: optuna.Study, name: str, where: str, detail: str, interval_s: float = 0.5) -> Run:
+    ours = study.user_attrs.get(ATTR_SETTINGS) is not None
+    settings, seed, spaces, algorithms = _kept(study, where) if ours else (Settings(None, None, None), 0, [None], [None])
     stop = threading.Event()
-    run = Run(Ledger(study), None, Settings(None, None, None), seed=0, name=name, where=where, on_close=stop.set)
+    run = Run(Ledger(study), None, settings, seed=seed, name=name, where=where, on_close=stop.set)
+    run._spaces, run._algorithms = spaces, algorithms
     run._set("watching", detail)
 
     def follow() -> None:
         try:
             for event in watch_study(study, stop=stop, interval_s=interval_s):
-                run._append(event)
+                run._append(run._started() if isinstance(event, RunStarted) and ours else event)
         except Exception as error:  # noqa: BLE001 - shown in the panel
             run._set("failed", f"the study can no longer be read: {type(error).__name__}: {error}")
 

@@ -81,7 +81,7 @@ class Results:
     @property
     def n_done(self) -> int:
         """Trials that ended and count: complete, pruned or failed."""
-        return sum(t.state in ("complete", "pruned", "failed") for t in list(self.trials.by_number.values()))
+        return self.trials.n_done
 
     @property
     def best(self) -> Trial | None:

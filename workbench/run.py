@@ -205,6 +205,12 @@ class Run(Results):
         if self._owner is not None:
             self._owner.release()
 
+    def hand_over(self) -> None:
+        """Let another Run object of this process write; this one can only be looked at from now on."""
+        self._objective, self.detail = None, "it was opened again in this kernel"
+        if self._owner is not None:
+            self._owner.release()
+
     # ---- the thread --------------------------------------------------------------------------------------------
 
     @property

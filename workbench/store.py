@@ -6,12 +6,13 @@ lies ``name.journal.owner``, locked by the process that writes; the lock goes wi
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage
@@ -20,6 +21,7 @@ from optuna.storages.journal import JournalFileBackend
 from workbench.errors import StorageError
 
 FOLDER = Path("runs")
+BLOCK = 65_536
 
 
 def journal_path(name: str, folder: Path = FOLDER) -> Path:
@@ -33,7 +35,7 @@ def journal_path(name: str, folder: Path = FOLDER) -> Path:
 
 
 class Owner:
-    """Held by the process that writes a run; freed by the system when it dies."""
+    """Held by the one who writes a run; freed by the system when its process dies."""
 
     def __init__(self, path: Path) -> None:
         self.journal = path
@@ -41,24 +43,28 @@ class Owner:
         self._file: Any = None
 
     def acquire(self) -> bool:
-        """Try to become the owner; False if another process (or another Run of this one) is."""
+        """Try to become the owner; False if another process (or another Run of this one) is. Mends a torn journal."""
+        if self._file is not None:
+            return True
         try:
-            self._file = self.path.open("a+b")
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = self.path.open("a+b")
         except OSError as error:
-            raise StorageError(f"the folder {self.path.parent} cannot be written: {error}. Choose another with "
+            raise StorageError(f"the folder {self.path.parent} cannot be written: {error}. Choose another place with "
                                "storage=, or leave the name out to keep the run in memory.") from error
         try:
-            _lock(self._file)
+            _lock(file)
         except OSError:
-            self._file.close()
-            self._file = None
+            file.close()
             return False
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()).encode())
-        self._file.flush()
+        self._file = file
         if self.journal.exists():
-            mend(self.journal)
+            self.repair()
         return True
+
+    def repair(self) -> None:
+        """Cut off what a write that failed has left at the journal's end."""
+        mend(self.journal)
 
     def release(self) -> None:
         """Give the run free."""
@@ -70,6 +76,21 @@ class Owner:
     def held(self) -> bool:
         """Whether this object is the owner."""
         return self._file is not None
+
+    def is_free(self) -> bool:
+        """Whether nobody writes the run. Changes nothing on the disk."""
+        if self._file is not None or not self.path.exists():
+            return self._file is None
+        try:
+            file = self.path.open("rb")
+        except OSError:
+            return True
+        with file:
+            try:
+                _lock(file)
+            except OSError:
+                return False
+        return True
 
 
 def _lock(file: Any) -> None:
@@ -89,35 +110,48 @@ def mend(path: Path) -> Path | None:
     A line is torn when the process died, or the disk was full, in the middle of a write. Returns the file with the
     cut-off part, or None if nothing was torn.
     """
-    lock = path.with_name(path.name + ".lock")
-    try:
-        if time.time() - lock.lstat().st_mtime > 5:
-            lock.unlink()  # left by a writer that died; Optuna would wait 30 s for it
-    except OSError:
-        pass
+    _clear_stale_lock(path.with_name(path.name + ".lock"))
     with path.open("rb+") as f:
-        f.seek(0, os.SEEK_END)
-        size = end = f.tell()
-        if size == 0:
-            return None
-        tail = b""
-        while end > 0:
-            start = max(0, end - 65_536)
-            f.seek(start)
-            block = f.read(end - start)
-            cut = block.rfind(b"\n")
-            tail = block[cut + 1:] + tail
-            end = start + cut + 1 if cut >= 0 else start
-            if cut >= 0:
-                break
+        size = f.seek(0, os.SEEK_END)
+        tail = _after_last_newline(f, size)
         if not tail:
             return None
-        torn = path.with_name(f"{path.name}.torn-{int(time.time())}")
-        torn.write_bytes(tail)
+        torn = path.with_name(f"{path.name}.torn-{time.time_ns()}")
+        with contextlib.suppress(OSError):  # on a full disk the cut is what matters: it makes room
+            torn.write_bytes(tail)
         f.truncate(size - len(tail))
         f.flush()
         os.fsync(f.fileno())
         return torn
+
+
+def _after_last_newline(f: BinaryIO, size: int) -> bytes:
+    """What stands after the last end of a line, read backwards in blocks."""
+    tail = b""
+    while size > 0:
+        start = max(0, size - BLOCK)
+        f.seek(start)
+        block = f.read(size - start)
+        cut = block.rfind(b"\n")
+        tail = block[cut + 1:] + tail
+        if cut >= 0:
+            break
+        size = start
+    return tail
+
+
+def _clear_stale_lock(lock: Path) -> None:
+    """Remove the lock of a writer that died in the middle of a write; Optuna would wait 30 s for it."""
+    try:
+        first = lock.lstat()
+        for _ in range(10):  # a living writer holds it for a few milliseconds
+            time.sleep(0.05)
+            now = lock.lstat()
+            if (now.st_ino, now.st_mtime_ns) != (first.st_ino, first.st_mtime_ns):
+                return
+        lock.unlink()
+    except OSError:
+        return
 
 
 def journal_storage(path: Path) -> JournalStorage:
@@ -129,6 +163,24 @@ def journal_storage(path: Path) -> JournalStorage:
     except Exception as error:
         raise StorageError(f"{path} is not a journal of a run, or is damaged: {type(error).__name__}: {error}. "
                            "A copy without the damaged lines may open.") from error
+
+
+def is_empty(path: Path, name: str) -> bool:
+    """Whether no trial was ever begun in that file."""
+    if not path.exists() or path.stat().st_size == 0:
+        return True
+    try:
+        return not load_study(journal_storage(path), name, str(path)).get_trials(deepcopy=False)
+    except StorageError:
+        return False
+
+
+def any_storage(storage: str | BaseStorage) -> BaseStorage:
+    """Open a storage or its URL; StorageError if that fails."""
+    try:
+        return optuna.storages.get_storage(storage)
+    except Exception as error:
+        raise StorageError(f"the storage {storage} cannot be opened: {type(error).__name__}: {error}.") from error
 
 
 def load_study(storage: BaseStorage, name: str, where: str) -> optuna.Study:
