@@ -72,7 +72,7 @@ class Axis:
 
     def index(self, u: Array) -> NDArray[np.intp]:
         """Level or option whose cell holds ``u``."""
-        return np.clip(np.searchsorted(self.edges, u, side="right") - 1, 0, len(self.points) - 1)
+        return np.minimum(np.searchsorted(self.edges[1:], u, side="right"), len(self.points) - 1)
 
 
 FLOAT = Axis()
@@ -90,12 +90,13 @@ def neighbour_bandwidths(points: Array, floor: float = 0.06) -> Array:
     if n == 0:
         return np.empty(0)
     order = np.argsort(points, kind="stable")
-    gaps = np.diff(points[order], prepend=0.0, append=1.0)  # (n + 1,)
+    edges = np.concatenate([[0.0], points[order], [1.0]])
+    gaps = edges[1:] - edges[:-1]  # (n + 1,)
     widest = np.maximum(gaps[:-1], gaps[1:])
     if n >= 2:
         widest[0], widest[-1] = gaps[1], gaps[-2]
     sigma = np.empty(n)
-    sigma[order] = np.clip(widest, floor, 1.0)
+    sigma[order] = np.minimum(np.maximum(widest, floor), 1.0)
     return sigma
 
 
@@ -212,7 +213,7 @@ class ParzenEstimator:
         if not js:
             return np.zeros((len(u), len(self)))
         mu, sigma, v = self.mu[:, js], self.sigma[:, js], u[:, js]
-        precision = sigma**-2
+        precision = 1 / (sigma * sigma)
         pull = mu * precision
         constant = -0.5 * (mu * pull).sum(axis=1) - _log_normaliser(mu, sigma).sum(axis=1)  # (K,)
         left = np.hstack([v, -0.5 * v * v, np.ones((len(v), 1))])
@@ -222,7 +223,9 @@ class ParzenEstimator:
         """Rows smoothing + one-hot, normalised; the prior's row is uniform."""
         n_options, s = len(axis.points), self.smoothing
         total = 1 + n_options * s
-        log_p = np.where(option[:, None] == axis.index(mu), np.log((1 + s) / total), np.log(s / total))
+        own = option[:, None] == axis.index(mu)
+        log_p = np.full(own.shape, np.log(s / total))
+        log_p[own] = np.log((1 + s) / total)
         log_p[:, -1] = -np.log(n_options)
         return log_p
 
@@ -278,5 +281,6 @@ def _log_cell_mass(edges: Array, level: NDArray[np.intp], mu: Array, sigma: Arra
     cdf = ndtr((edges[borders, None] - mu) / sigma)
     mass = cdf[np.searchsorted(borders, cells + 1)] - cdf[np.searchsorted(borders, cells)]
     whole = ndtr((1 - mu) / sigma) - ndtr(-mu / sigma)
-    table = np.log(np.maximum(mass / whole, _TINY))  # different cells x different kernels
-    return np.asarray(table[row[:, None], kernel])
+    mass /= whole
+    table = np.log(np.maximum(mass, _TINY, out=mass), out=mass)  # different cells x different kernels
+    return np.asarray(table.take(kernel, axis=1).take(row, axis=0))

@@ -85,7 +85,7 @@ class TPEExplanation(Explanation):
 
     @property
     def scores(self) -> Array:
-        """log l - log g of the rows of ``candidates``, summed over the groups; shape (m,)."""
+        """Return log l - log g of the rows of ``candidates``, summed over the groups; shape (m,)."""
         return np.asarray(self.group_scores.sum(axis=1))
 
     def summary(self) -> str:
@@ -93,8 +93,8 @@ class TPEExplanation(Explanation):
         times = math.exp(min(self.scores[self.chosen], 700.0))
         skipped = f", after {self.chosen} better ones that had been tried before" if self.chosen else ""
         branches = f", in {len(self.groups)} groups of parameters" if len(self.groups) > 1 else ""
-        return (f"{times:.3g} times as likely among the {self.n_good} good trials as among the {self.n_bad} others: the "
-                f"best of {len(self.candidates)} candidates{skipped}{branches}.")
+        return (f"{times:.3g} times as likely among the {self.n_good} good trials as among the {self.n_bad} others: "
+                f"the best of {len(self.candidates)} candidates{skipped}{branches}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class TPE:
         """Choose the next point from the whole history. Same history, same rng: same answer."""
         n = len(history) + len(history.pending)
         tried = comparable(np.concatenate([history.x, history.pending]))
-        if n < self.n_startup:
+        if n < self.n_startup or not len(history.space):
             x, _ = draw_fresh(history.space, tried, rng)
             return Suggestion(x, Drawn(f"random start {n + 1} of {self.n_startup}"))
         repeat: Suggestion | None = None

@@ -1,0 +1,1 @@
+"""Measurements of the workbench beside its peers: ``python -m benchmarks --help``."""

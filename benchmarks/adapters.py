@@ -1,0 +1,78 @@
+"""Ask/tell adapters: our algorithms for a benchmark that describes its spaces as lists of dicts.
+
+Each dict has name, type ("float", "int" or "cat"), low, high, log, choices and condition ([parent, [options]] or None).
+An adapter is made as ``TPE(space, seed, budget, **keywords of the algorithm)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import workbench as wb
+from workbench.history import Algorithm
+from workbench.rows import Rows
+from workbench.space import Choice, Float, Int, Param, Space
+
+Params = Sequence[Mapping[str, Any]]
+
+
+def space_of(params: Params) -> Space:
+    """Turn the benchmark's list of dicts into a space."""
+
+    def parameter(p: Mapping[str, Any]) -> Param:
+        when = None if p["condition"] is None else {p["condition"][0]: list(p["condition"][1])}
+        if p["type"] == "cat":
+            return Choice(*p["choices"], when=when)
+        kind = Int if p["type"] == "int" else Float
+        return kind(p["low"], p["high"], log=p["log"], when=when)
+
+    return Space({p["name"]: parameter(p) for p in params})
+
+
+class AskTell:
+    """Keeps the history that a stateless algorithm needs."""
+
+    def __init__(self, algorithm: Algorithm, params: Params, seed: int) -> None:
+        self.algorithm, self.space, self.seed = algorithm, space_of(params), seed
+        self.rows = Rows(self.space, seed)
+        self.n_told = 0
+
+    def ask(self) -> dict[str, Any]:
+        """Suggest a configuration; trial k draws from default_rng([seed, k])."""
+        rng = np.random.default_rng([self.seed, self.n_told])
+        config: dict[str, Any] = self.space.from_unit(self.algorithm.suggest(self.rows.history(), rng).x)
+        return config
+
+    def tell(self, config: Mapping[str, Any], value: float) -> None:
+        """Add a result."""
+        self.rows.append(self.n_told, config, value if value == value else np.inf, 1)
+        self.n_told += 1
+
+    def preload(self, configs: Sequence[Mapping[str, Any]], values: Sequence[float]) -> None:
+        """Add many results."""
+        for config, value in zip(configs, values, strict=True):
+            self.tell(config, value)
+
+
+class TPE(AskTell):
+    """The tree-structured Parzen estimator."""
+
+    def __init__(self, params: Params, seed: int, budget: int | None = None, **keywords: Any) -> None:  # noqa: ARG002
+        super().__init__(wb.TPE(**keywords), params, seed)
+
+
+class GPBO(AskTell):
+    """Bayesian optimisation with a Gaussian process."""
+
+    def __init__(self, params: Params, seed: int, budget: int | None = None, **keywords: Any) -> None:  # noqa: ARG002
+        super().__init__(wb.GPBO(**keywords), params, seed)
+
+
+class Random(AskTell):
+    """Random search."""
+
+    def __init__(self, params: Params, seed: int, budget: int | None = None) -> None:  # noqa: ARG002
+        super().__init__(wb.Random(), params, seed)
