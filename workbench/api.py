@@ -111,7 +111,7 @@ def _remember(run: Run, owner: Owner | None) -> Run:
 
 
 def _here(path: Path) -> Run | None:
-    """The run of this process that writes that file, if it is under way."""
+    """Return the run of this process that writes that file, if it is under way."""
     run = _HERE.get(str(path.resolve()))
     return run if run is not None and run.state in UNDER_WAY else None
 
@@ -136,7 +136,7 @@ def _positive(**numbers: float | None) -> None:
 
 
 def _sampler(algorithm: Any, space: Space | None, seed: int) -> optuna.samplers.BaseSampler:
-    """What Optuna asks: only for Optuna's own samplers, and for objectives that suggest as they go."""
+    """Return what Optuna asks: only for Optuna's own samplers, and for objectives that suggest as they go."""
     if isinstance(algorithm, optuna.samplers.BaseSampler):
         return algorithm
     if space is None:
@@ -148,7 +148,7 @@ def _quiet() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-def _create(name: str | None, direction: str,
+def _create(name: str | None, direction: Direction,
             storage: str | BaseStorage | None) -> tuple[optuna.Study, str, Owner | None]:
     _quiet()
     nop = optuna.pruners.NopPruner()
@@ -168,7 +168,8 @@ def _create(name: str | None, direction: str,
         raise StorageError(_exists(name, str(path)))
     try:
         path.unlink(missing_ok=True)  # nothing was ever tried in it
-        made = optuna.create_study(study_name=name, storage=store.journal_storage(path), direction=direction, pruner=nop)
+        journal = store.journal_storage(path)
+        made = optuna.create_study(study_name=name, storage=journal, direction=direction, pruner=nop)
     except OSError as error:
         owner.release()
         raise StorageError(f"{path} cannot be written: {error}. Choose another place with storage=, or leave the name "
@@ -177,11 +178,11 @@ def _create(name: str | None, direction: str,
 
 
 def _exists(name: str, where: str) -> str:
-    return (f"a run {name!r} exists already in {where}. wb.open({name!r}) shows it, wb.open({name!r}, objective=f) goes "
-            "on with it; or take another name.")
+    return (f"a run {name!r} exists already in {where}. wb.open({name!r}) shows it, wb.open({name!r}, objective=f) "
+            "goes on with it; or take another name.")
 
 
-def open(name: str, objective: Objective | None = None, *, algorithm: Any = None,  # noqa: A001
+def open(name: str, objective: Objective | None = None, *, algorithm: Any = None,
          n_trials: int | None = None, n_workers: int | None = None, storage: str | BaseStorage | None = None) -> Run:
     """Open a named run: to look at it, or with ``objective`` to go on with it.
 
@@ -206,7 +207,8 @@ def open(name: str, objective: Objective | None = None, *, algorithm: Any = None
         return _reopen(study, name, str(storage), objective, changes, None)
     path = store.journal_path(name)
     if not path.exists():
-        raise StorageError(f"there is no run {name!r}: {path} does not exist. wb.optimize(..., name={name!r}) makes it.")
+        raise StorageError(f"there is no run {name!r}: {path} does not exist. wb.optimize(..., name={name!r}) makes "
+                           "it.")
     here = _here(path)
     if here is not None:
         if objective is not None and objective is not here._objective:
@@ -251,8 +253,8 @@ def _kept(study: optuna.Study, where: str) -> tuple[Settings, int, list[Space | 
         if min(i, j) < 0:
             raise IndexError(f"space {i}, algorithm {j}")
         n_trials = None if kept["n_trials"] is None else int(kept["n_trials"])
-        limits = [None if kept[k] is None else float(kept[k]) for k in ("trial_timeout", "timeout")]
-        settings = Settings(spaces[i], algorithms[j], n_trials, int(kept["n_workers"]), None, *limits, i, j)
+        trial_limit, limit = (None if kept[k] is None else float(kept[k]) for k in ("trial_timeout", "timeout"))
+        settings = Settings(spaces[i], algorithms[j], n_trials, int(kept["n_workers"]), None, trial_limit, limit, i, j)
         return settings, int(kept["seed"]), spaces, algorithms
     except SpaceError as error:
         raise StorageError(f"{where}: the space kept with the run is malformed: {error}") from error
@@ -290,10 +292,11 @@ def watch(study: optuna.Study | str | BaseStorage, name: str | None = None, *, i
 
 def _watch_file(study: optuna.Study, name: str, where: str, detail: str, interval_s: float = 0.5) -> Run:
     ours = study.user_attrs.get(ATTR_SETTINGS) is not None
-    settings, seed, spaces, algorithms = _kept(study, where) if ours else (Settings(None, None, None), 0, [None], [None])
+    settings, seed, *lists = _kept(study, where) if ours else (Settings(None, None, None), 0)
     stop = threading.Event()
     run = Run(Ledger(study), None, settings, seed=seed, name=name, where=where, on_close=stop.set)
-    run._spaces, run._algorithms = spaces, algorithms
+    if lists:
+        run._spaces, run._algorithms = lists
     run._set("watching", detail)
 
     def follow() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import time
 from typing import Any, Literal
 
@@ -145,3 +146,16 @@ class EventLog:
     def __iter__(self) -> Iterator[Event]:
         """Iterate over the events known now."""
         return iter(tuple(self._events))
+
+    def save(self, path: str | Path) -> None:
+        """Write the log to a file, one JSON object a line."""
+        from workbench.event_file import save
+
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> EventLog:
+        """Read a log from a file; LogError if it is malformed. Nothing in it is executed."""
+        from workbench.event_file import load
+
+        return load(path)

@@ -125,9 +125,10 @@ class Ledger:
                                 distributions={name: known[name] for name in config}, user_attrs={KEY: saw.data()})
         with self._lock:
             self.flush()
-            found = self._created_after_all(config) if self._doubtful else None
-            trial_id: int = self._now(
-                lambda: self._storage.create_new_trial(self._study_id, template_trial=template)) if found is None else found
+            trial_id = self._created_after_all(config) if self._doubtful else None
+            if trial_id is None:
+                make = self._storage.create_new_trial
+                trial_id = int(self._now(lambda: make(self._study_id, template_trial=template)))
             number = self._storage.get_trial_number_from_id(trial_id)
             self._ids[number] = trial_id
             return number
@@ -229,8 +230,8 @@ class Ledger:
 
     def _fail(self, error: Exception) -> None:
         self._doubtful = True
-        self.trouble = (f"The run cannot be written: {type(error).__name__}: {error}. Nothing told so far is lost; make "
-                        "room or make the folder writable, then resume.")
+        self.trouble = (f"The run cannot be written: {type(error).__name__}: {error}. Nothing told so far is lost; "
+                        "make room or make the folder writable, then resume.")
 
     # ---- reading -----------------------------------------------------------------------------------------------
 
@@ -250,7 +251,7 @@ class Ledger:
         self._ids[trial.number] = trial._trial_id
 
     def saw(self, number: int) -> Saw | None:
-        """What that trial saw when it was suggested; None if the workbench did not suggest it."""
+        """Return what that trial saw when it was suggested; None if the workbench did not suggest it."""
         data = self.trial(number).user_attrs.get(KEY)
         return None if data is None else Saw.of(data)
 
@@ -260,7 +261,7 @@ class Ledger:
 
 
 def in_told_order(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """The ended trials in the order of their results."""
+    """Return the ended trials in the order of their results."""
     ended = [t for t in trials if t.state.is_finished()]
     return sorted(ended, key=lambda t: (time_of(t.datetime_complete), t.number))
 
@@ -275,17 +276,17 @@ def state_of(trial: FrozenTrial) -> TrialState:
 
 
 def loss_of(trial: FrozenTrial, sign: float) -> float | None:
-    """The loss of an ended trial: its value, or a pruned one's last intermediate value; None if there is none."""
+    """Return the loss of an ended trial: its value, or a pruned one's last report; None if there is none."""
     if trial.state == OptunaState.FAIL:
         return None
     if trial.values:
-        return sign * trial.values[0]
+        return sign * float(trial.values[0])
     step = trial.last_step
-    return None if step is None else sign * trial.intermediate_values[step]
+    return None if step is None else sign * float(trial.intermediate_values[step])
 
 
 def error_of(trial: FrozenTrial) -> str | None:
-    """The traceback kept with a failed trial."""
+    """Return the traceback kept with a failed trial."""
     error = trial.user_attrs.get(ERROR)
     return None if error is None else str(error)
 
@@ -296,20 +297,21 @@ def time_of(moment: datetime | None) -> float:
 
 
 def finished(trial: FrozenTrial, sign: float) -> TrialFinished:
-    """The event that ended a trial."""
+    """Return the event that ended a trial."""
     return TrialFinished(trial.number, state_of(trial), loss_of(trial, sign), error_of(trial),
                          time=time_of(trial.datetime_complete))
 
 
 def began(trial: FrozenTrial, sign: float) -> Iterator[Event]:
-    """The events of a trial from its beginning to its last report."""
-    yield TrialSuggested(trial.number, dict(trial.params), time=time_of(trial.datetime_start))
+    """Yield the events of a trial from its beginning to its last report."""
+    start = time_of(trial.datetime_start)
+    yield TrialSuggested(trial.number, dict(trial.params), time=start)
     for step in sorted(trial.intermediate_values):
-        yield TrialReported(trial.number, step, sign * trial.intermediate_values[step], time=time_of(trial.datetime_start))
+        yield TrialReported(trial.number, step, sign * trial.intermediate_values[step], time=start)
 
 
 def replay(trials: Sequence[FrozenTrial], sign: float, *, dead: bool) -> Iterator[Event]:
-    """Stored trials as the events that made them, each suggestion after exactly the results that it knew.
+    """Turn stored trials into the events that made them, each suggestion after exactly the results that it knew.
 
     With ``dead`` those still running count as interrupted: whoever ran them is gone.
     """
@@ -319,8 +321,9 @@ def replay(trials: Sequence[FrozenTrial], sign: float, *, dead: bool) -> Iterato
     told, begun = 0, set[int]()
     for t in trials:
         saw = Saw.of(t.user_attrs[KEY]) if KEY in t.user_attrs else None
+        start = time_of(t.datetime_start)
         while told < len(ends) and ends[told].number in begun and (
-                told < saw.told if saw is not None else time_of(ends[told].datetime_complete) <= time_of(t.datetime_start)):
+                told < saw.told if saw is not None else time_of(ends[told].datetime_complete) <= start):
             yield finished(ends[told], sign)
             told += 1
         for number in [k for k in cut if k in begun and (saw is None or k not in saw.pending)]:

@@ -29,7 +29,7 @@ class Settings:
     """What may be changed while a study runs; read anew before each trial."""
 
     space: Space | None
-    algorithm: Algorithm | optuna.samplers.BaseSampler
+    algorithm: Algorithm | optuna.samplers.BaseSampler | None  # None: a run that is only watched
     n_trials: int | None
     n_workers: int = 1
     scheduler: Scheduler | None = None
@@ -112,7 +112,9 @@ class Proposer:
             s.space.validate(config)
         else:
             number = len(self._ledger.trials())
-            history = self.rows.history([t.config for t in live.values() if t.space is s.space or fits(s.space, t.config)])
+            pending = [t.config for t in live.values() if t.space is s.space or fits(s.space, t.config)]
+            history = self.rows.history(pending)
+            assert s.algorithm is not None
             assert not isinstance(s.algorithm, optuna.samplers.BaseSampler)
             suggestion = s.algorithm.suggest(history, np.random.default_rng([self._seed, number]))
             config, why = s.space.from_unit(suggestion.x), suggestion.why
@@ -176,7 +178,7 @@ def rows_of(trials: Sequence[FrozenTrial], space: Space, sign: float, seed: int,
 
 
 def told_trials(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """The trials that count as results, in the order in which they were told."""
+    """Return the trials that count as results, in the order in which they were told."""
     return [t for t in in_told_order(trials) if state_of(t) != "interrupted" and not t.user_attrs.get(SKIPPED)]
 
 

@@ -7,7 +7,7 @@ import math
 import threading
 from html import escape
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import optuna
@@ -22,6 +22,9 @@ from workbench.propose import Settings, history_before, rows_of
 from workbench.search import catalogue
 from workbench.space import Space
 from workbench.trials import Trial, Trials
+
+if TYPE_CHECKING:
+    from workbench.run import Run
 
 
 class Results:
@@ -42,7 +45,7 @@ class Results:
 
     @property
     def space(self) -> Space | None:
-        """The search space. An Optuna objective makes it as it goes: it is read off its trials, None before the first."""
+        """The search space. An Optuna objective makes it as it goes: then it is read off the trials, None at first."""
         if self._settings.space is not None:
             return self._settings.space
         return self._inferred.space if len(self._inferred.space) else None
@@ -89,13 +92,13 @@ class Results:
         return self.trials.best
 
     def frame(self) -> pd.DataFrame:
-        """The trials as a DataFrame, one row each."""
+        """Return the trials as a DataFrame, one row each."""
         return self.trials.frame()
 
     # ---- why -------------------------------------------------------------------------------------------------------
 
     def history(self, before: int | None = None) -> History:
-        """What the algorithm would see now; with ``before=k`` what it saw when it suggested trial k."""
+        """Return what the algorithm would see now; with ``before=k`` what it saw when it suggested trial k."""
         saw = None if before is None else self._saw(before)
         space = self.space if saw is None or self._settings.space is None else self._spaces[saw.space]
         if space is None:
@@ -145,13 +148,16 @@ class Results:
         ``"json"``: settings, space, trials and the best; ``"python"``: code with the space and the best
         configuration; ``"csv"``: the table of trials.
         """
-        makers = {"json": self._json, "python": self._python, "csv": lambda: self.frame().to_csv()}
+        makers = {"json": self._json, "python": self._python, "csv": self._csv}
         if kind not in makers:
             raise RunError(f"a run is exported as 'json', 'python' or 'csv', got {kind!r}.")
         text = makers[kind]()
         if path is not None:
             Path(path).write_text(text, encoding="utf-8")
         return text
+
+    def _csv(self) -> str:
+        return str(self.frame().to_csv())
 
     def _json(self) -> str:
         trials = self.trials
@@ -191,7 +197,7 @@ class Results:
         return f"<Run {self.name or 'unnamed'}: {self.state}, {self.n_done}{of} trials{value}>"
 
     def _repr_html_(self) -> str:
-        """A static table of the best trials, for places without widgets."""
+        """Return a static table of the best trials, for places without widgets."""
         frame = self.frame()
         head = f"<p><b>{escape(repr(self)[1:-1])}</b></p>"
         if not len(frame):
@@ -200,14 +206,14 @@ class Results:
         return head + str(order.to_html(escape=True, max_cols=20))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """The live panel in a notebook; a table where the notebook side is missing."""
+        """Return the live panel in a notebook; a table where the notebook side is missing."""
         try:
             from workbench_widgets.run_panel import show
         except ModuleNotFoundError as error:
             if (error.name or "").split(".")[0] not in {"workbench_widgets", "ipywidgets", "anywidget", "traitlets"}:
                 raise
             return {"text/plain": repr(self), "text/html": self._repr_html_()}
-        return show(self, **kwargs)
+        return show(cast("Run", self), **kwargs)
 
 
 def finite(value: float | None) -> float | str | None:

@@ -259,7 +259,7 @@ class Run(Results):
                 if t.state.is_finished():
                     self._append(finished(t, self._ledger.sign))
 
-    def _drain(self, loop: StudyLoop, step: bool) -> None:  # noqa: FBT001
+    def _drain(self, loop: StudyLoop, step: bool) -> None:
         self._append(self._started())
         try:
             for event in loop.events(step=step):
@@ -288,7 +288,7 @@ class Run(Results):
                 self._learn_space(event)
 
     def _learn_space(self, event: TrialFinished) -> None:
-        """An Optuna objective makes its space as it goes: tell it as soon as more of it is known."""
+        """Tell the space that an Optuna objective makes as it goes as soon as more of it is known."""
         trial, before = self._ledger.trial(event.trial), self._inferred.space
         if event.state in ("complete", "pruned"):
             self._inferred.learn(trial.params, trial.distributions)
@@ -357,7 +357,7 @@ class Run(Results):
             check_same_study(old, new)
 
     def settings_json(self) -> dict[str, str]:
-        """The run's settings as JSON texts, as they are kept with the study."""
+        """Return the run's settings as JSON texts, as they are kept with the study."""
         s = self._settings
         data = {
             ATTR_SPACES: [None if x is None else x.to_json() for x in self._spaces],
@@ -373,8 +373,8 @@ def check_same_study(old: Space, new: Space) -> None:
     """Raise SpaceError unless only numeric ranges, defaults and forbidden combinations differ."""
     way = "Start a new run for that."
     if old.names != new.names:
-        raise SpaceError(f"with trials told, parameters can neither come nor go nor be renamed, got {list(new.names)!r} "
-                         f"instead of {list(old.names)!r}. {way}")
+        raise SpaceError(f"with trials told, parameters can neither come nor go nor be renamed, got "
+                         f"{list(new.names)!r} instead of {list(old.names)!r}. {way}")
     for name in old.names:
         a, b = old[name], new[name]
         if type(a) is not type(b) or a.when != b.when:
@@ -382,5 +382,5 @@ def check_same_study(old: Space, new: Space) -> None:
         if isinstance(a, Choice) and isinstance(b, Choice) and (a.options, a.ordered) != (b.options, b.ordered):
             raise SpaceError(f"with trials told, the options of {name!r} are fixed, got {b!r}. {way}")
         if not isinstance(a, Choice) and not isinstance(b, Choice) and (a.log, a.step) != (b.log, b.step):
-            raise SpaceError(f"with trials told, scale and step of {name!r} are fixed, got {b!r}. Its range may change; "
-                             f"{way[0].lower() + way[1:]}")
+            raise SpaceError(f"with trials told, scale and step of {name!r} are fixed, got {b!r}. Its range may "
+                             f"change; {way[0].lower() + way[1:]}")

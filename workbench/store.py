@@ -126,7 +126,7 @@ def mend(path: Path) -> Path | None:
 
 
 def _after_last_newline(f: BinaryIO, size: int) -> bytes:
-    """What stands after the last end of a line, read backwards in blocks."""
+    """Return what stands after the last end of a line, read backwards in blocks."""
     tail = b""
     while size > 0:
         start = max(0, size - BLOCK)

@@ -295,7 +295,7 @@ class StudyLoop:
         yield from self._end(t, "pruned", t.curve[-1])
 
     def _learn_config(self, t: Live) -> Iterator[Event]:
-        """An Optuna objective has suggested its parameters by now."""
+        """Take over the parameters that an Optuna objective has suggested by now."""
         if t.known or t.trial is None:
             return
         config = dict(t.trial.params)

@@ -224,7 +224,7 @@ class CapturedPrints:
         with self._lock:
             CapturedPrints._open += 1
             if not isinstance(sys.stdout, _Router):
-                sys.stdout = _Router(sys.stdout)  # type: ignore[assignment]
+                sys.stdout = _Router(sys.stdout)
         return self
 
     def __exit__(self, *_: object) -> None:
