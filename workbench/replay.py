@@ -6,7 +6,7 @@ So a view can draw the model of any trial of any run, live or read from a log, w
 from __future__ import annotations
 
 from workbench.history import History
-from workbench.rows import Rows
+from workbench.rows import Rows, fits
 from workbench.space import Space
 from workbench.trials import Trials
 
@@ -18,15 +18,16 @@ class Replay:
         self.trials = trials
         self._rows: Rows | None = None
         self._space_json: object = None
-        self._taken = 0
+        self._taken = 0  # told trials looked at
+        self._rows_after = [0]  # rows after k results: those outside an edited space are none
 
     def space_of(self, number: int) -> Space | None:
-        """The space from which trial ``number`` was suggested; None if it was never declared."""
+        """Return the space from which trial ``number`` was suggested; None if it was never declared."""
         run = self.trials.by_number[number].run
         if run is None or not run.space:
             return None
         if self._rows is None or self._space_json is not run.space:
-            self._space_json, self._taken = run.space, 0
+            self._space_json, self._taken, self._rows_after = run.space, 0, [0]
             self._rows = Rows(Space.from_json(run.space), run.seed)
         return self._rows.space
 
@@ -38,7 +39,11 @@ class Replay:
         for k in self.trials.told[self._taken:]:
             t = self.trials.by_number[k]
             if t.state != "interrupted":
-                self._rows.append(k, t.config, t.loss, max(len(t.curve), 1))
+                if fits(space, t.config):
+                    self._rows.append(k, t.config, t.loss, max(len(t.curve), 1))
+                self._rows_after.append(len(self._rows))
         self._taken = len(self.trials.told)
         told, pending = self.trials.by_number[number].saw
-        return self._rows.history([self.trials.by_number[k].config for k in pending], n=told)
+        running = [self.trials.by_number[k].config for k in pending]
+        return self._rows.history([c for c in running if fits(space, c)],
+                                  n=self._rows_after[min(told, len(self._rows_after) - 1)])

@@ -79,9 +79,7 @@ function listenForClicks(gd, model, signal) {
     const box = gd.getBoundingClientRect(), px = e.clientX - box.left, py = e.clientY - box.top;
     for (const { xaxis: x, yaxis: y } of Object.values(gd._fullLayout?._plots ?? {})) {
       if (px < x._offset || px > x._offset + x._length || py < y._offset || py > y._offset + y._length) continue;
-      const n = (model.get("clicked").n ?? 0) + 1;
-      model.set("clicked", { x: x.p2d(px - x._offset), y: y.p2d(py - y._offset), subplot: x._id + y._id, n, trial: hovered });
-      model.save_changes();
+      model.send({ type: "clicked", at: { x: x.p2d(px - x._offset), y: y.p2d(py - y._offset), subplot: x._id + y._id, trial: hovered } });
       return;
     }
   }, { capture: true, signal });
@@ -89,6 +87,7 @@ function listenForClicks(gd, model, signal) {
 
 export default () => {
   const arrays = {};                               // "trace.path" -> typed array, the newest
+  const onScreen = new Set();                      // views of this figure that can be seen
   const take = (model) => { for (const [k, v] of Object.entries(model.get("patch"))) arrays[k] = decode(v); };
   return {
     initialize({ model }) {
@@ -123,7 +122,12 @@ export default () => {
         globalThis.__workbenchDrawn?.(gd, sent);   // hook of tests and benchmarks
       }
       const ask = () => { dirty = true; if (Plotly && visible && !document.hidden) { page.queue.add(draw); drain(); } };
-      const shown = () => { if (dirty) ask(); };
+      const shown = () => { tell(); if (dirty) ask(); };
+      const tell = () => {                         // Python need not think for a figure that nobody sees
+        const before = onScreen.size;
+        if (visible && !document.hidden && !ended) onScreen.add(gd); else onScreen.delete(gd);
+        if (!before !== !onScreen.size) model.send({ type: "shown", shown: onScreen.size > 0 });
+      };
       const seen = new IntersectionObserver((es) => { visible = es.at(-1).isIntersecting; shown(); });
       seen.observe(gd);
       const size = new ResizeObserver(() => { if (gd._fullLayout && gd._fullLayout.width !== el.clientWidth) ask(); });
@@ -135,6 +139,7 @@ export default () => {
       library(model).then((loaded) => { Plotly = loaded; shown(); });
       return () => {
         ended = true;
+        tell();
         gone.abort();
         page.queue.delete(draw);
         model.off("change:sent", ask);

@@ -11,12 +11,15 @@ import gzip
 import html
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import anywidget
 import numpy as np
 import traitlets as t
+
+from workbench_widgets.threads import answer_at_once
 
 HERE = Path(__file__).parent
 _TAKEN = object()
@@ -71,26 +74,34 @@ class LiveFigure(anywidget.AnyWidget):  # type: ignore[misc]
     ----------
     figure
         A dict with ``data`` (a list of traces, arrays as numpy arrays) and ``layout``; or a ``go.Figure``.
+    on_shown
+        Called, from any thread, when the figure comes on screen.
 
     Attributes
     ----------
     clicked
-        The last click on a plot area: ``{"x", "y", "subplot", "n", "trial"}`` in data units; ``n`` counts clicks.
+        The last click on a plot area: ``{"x", "y", "subplot", "n", "trial"}`` in data units; ``n`` counts clicks,
+        ``trial`` is the ``customdata`` of the mark under the pointer, or None. Observers may run on any thread.
+    shown
+        Whether the figure is on screen, as far as the page has told.
     """
 
     _esm = HERE / "live_figure.js"
     spec = t.Dict().tag(sync=True)  # traces without arrays, and the layout
     patch = t.Dict().tag(sync=True)  # arrays that changed with the last update; all of them in a full state
     sent = t.Float().tag(sync=True)  # Unix milliseconds of the last update
-    clicked = t.Dict().tag(sync=True)
+    clicked = t.Dict()  # not synced: the page only sends messages, so this side alone writes the widget's state
     _pushed = False  # whether this kernel has sent the library to its page
 
-    def __init__(self, figure: Any, **kwargs: Any) -> None:
+    def __init__(self, figure: Any, *, on_shown: Callable[[], object] = lambda: None, **kwargs: Any) -> None:
         self._arrays: dict[str, Any] = {}
         self._figure = figure
         self._updating = threading.Lock()
+        self.shown = False
+        self._on_shown = on_shown
         super().__init__(**self._changes(figure), **kwargs)
         self.on_msg(self._answer)
+        answer_at_once(self)
 
     def _changes(self, figure: Any) -> dict[str, Any]:
         arrays: dict[str, Any] = {}
@@ -131,8 +142,15 @@ class LiveFigure(anywidget.AnyWidget):  # type: ignore[misc]
         return state
 
     def _answer(self, _: Any, content: dict[str, Any], __: Any) -> None:
-        if content.get("type") == "need-plotly":
-            self.push_library()
+        match content:
+            case {"type": "need-plotly"}:
+                self.push_library()
+            case {"type": "clicked", "at": {**at}}:
+                self.clicked = {**at, "n": self.clicked.get("n", 0) + 1}
+            case {"type": "shown", "shown": bool(shown)}:
+                self.shown = shown
+                if shown:
+                    self._on_shown()
 
     def push_library(self) -> None:
         """Send plotly.js to the page, as a message: it never becomes part of the widget's state."""

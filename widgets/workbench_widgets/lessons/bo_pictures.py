@@ -76,9 +76,11 @@ def _rule(state: BOState, rule: str, lit: str) -> list[m.Dict]:
                  axis=AXES[rule], symbol="triangle-down", size=10, legend=False)
     if rule == "LCB":  # it has no zero to be filled to
         floor = np.full(len(score), score.min())
-        return [*m.band(LINE[:, 0], floor, score, rule, COLORS[rule], axis="3", alpha=strong),
-                m.line(LINE[:, 0], score, rule, COLORS[rule], axis="3", width=1.5), top]
-    return [m.area(LINE[:, 0], score, rule, COLORS[rule], axis=AXES[rule], alpha=strong), top]
+        edges = m.band(LINE[:, 0], floor, score, rule, COLORS[rule], axis="3", alpha=strong)
+        edges[1]["showlegend"] = False
+        return [*edges, m.line(LINE[:, 0], score, rule, COLORS[rule], axis="3", width=1.5, legend=False), top]
+    filled = m.area(LINE[:, 0], score, rule, COLORS[rule], axis=AXES[rule], alpha=strong)
+    return [{**filled, "showlegend": False}, top]
 
 
 def _density(state: BOState, heights: list[float], lit: str) -> list[m.Dict]:
@@ -92,11 +94,11 @@ def _density(state: BOState, heights: list[float], lit: str) -> list[m.Dict]:
     bell = x + out * 0.13 * np.exp(-0.5 * ((y - mean) / max(sd, 1e-9)) ** 2)
     below = y[y <= state.best]
     fill = {**m.line(np.append(bell[:len(below)], [x, x]), np.append(below, [below.max(), below.min()]) if len(below)
-                     else np.array([mean, mean]), "chance below f_min", m.ORANGE, width=0),
+                     else np.array([mean, mean]), "chance below f_min", m.ORANGE, width=0, legend=False),
             "fill": "toself", "fillcolor": m.fade(m.ORANGE, 0.8 if lit in {"EI", "PI"} else 0.5), "hoverinfo": "skip"}
     if not len(below):
         fill["x"] = np.array([x, x])
-    return [{**m.line(bell, y, "predicted y here", m.ORANGE, width=1.5), "hoverinfo": "skip"}, fill]
+    return [{**m.line(bell, y, "predicted y here", m.ORANGE, width=1.5, legend=False), "hoverinfo": "skip"}, fill]
 
 
 def _mark_guess(state: BOState, shapes: list[m.Dict], texts: list[m.Dict]) -> None:

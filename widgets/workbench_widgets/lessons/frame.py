@@ -56,10 +56,14 @@ class Dial:
     step: float = 0.01
     digits: str = ".3f"
 
+    def is_same(self, a: float, b: float) -> bool:
+        """Tell whether two values are one stop of the slider: it rounds what it is given and sends that back."""
+        return abs(math.log10(a / b)) < 0.004 if self.log else abs(a - b) < 0.4 * self.step
+
     def widget(self, value: float) -> Any:
         """Make the slider. It shows its value as a number that can be typed into as well."""
         common = {"description": self.label, "readout_format": self.digits, "continuous_update": True,
-                  "style": {"description_width": "initial"}, "layout": {"width": "330px"}}
+                  "style": {"description_width": "initial"}, "layout": {"width": "350px"}}
         if self.log:
             return w.FloatLogSlider(value, min=math.log10(self.low), max=math.log10(self.high), step=0.01,
                                    **common)
@@ -184,7 +188,8 @@ class Lesson(w.VBox, Generic[State]):  # type: ignore[misc]
         self._ears.on_msg(lambda _, message, __: self._key(message))
 
     def _dialled(self, field: str, value: Any) -> None:
-        if not self._quiet:
+        dial = next((d for d in self.dials if d.field == field), None)
+        if not self._quiet and not (dial and dial.is_same(getattr(self.state, field), value)):
             self.change(lambda s: self.dialled(s, field, value), merge=field)
 
     def dialled(self, state: State, field: str, value: Any) -> State:

@@ -131,6 +131,7 @@ def draw(state: GPState, lit: str = "") -> dict[str, Any]:
                   "title": {"text": "x (no unit)", "standoff": 4}},
         "yaxis": {"range": heights, "domain": [0.42, 1.0], "title": {"text": "loss y (no unit)"}},
         "xaxis2": {"type": "log", "range": [math.log10(SCALES[0]), math.log10(SCALES[-1])], "anchor": "y2",
+                   "tickvals": [0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0],
                    "title": {"text": "lengthscale ℓ (units of x) – click to choose", "standoff": 4}},
         "yaxis2": {"range": [floor, floor + 13.5], "domain": [0.0, 0.26], "title": {"text": "log p(y)"}},
         **marks}}

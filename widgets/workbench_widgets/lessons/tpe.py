@@ -24,14 +24,19 @@ def draw(state: TPEState, lit: str = "") -> dict[str, Any]:
     if state.truth:
         u = np.linspace(0.0, 1.0, 301)
         data.insert(0, m.line(u, state.hidden.f(u[:, None]), "hidden function", m.GREY, dash="dash", width=1.5))
-    data += [{**m.area(s.u, s.bad, "g(x): density of the bad", BAD, axis="2", alpha=0.5 if lit == "g" else 0.2)},
-             {**m.area(s.u, s.good, "l(x): density of the good", GOOD, axis="2", alpha=0.5 if lit == "l" else 0.2)}]
+    data += [{**m.area(s.u, density, label, color, axis="2", alpha=0.5 if lit == label[0] else 0.2),
+              "showlegend": False}
+             for density, label, color in ((s.bad, "g(x): density of the bad", BAD),
+                                           (s.good, "l(x): density of the good", GOOD))]
     shapes, texts = [m.level(_border(state, s), m.GREY, dash="solid" if lit == "gamma" else "dash")], []
     texts.append({"xref": "x domain", "yref": "y", "x": 1.0, "y": _border(state, s), "xanchor": "right",
                   "yanchor": "bottom", "showarrow": False, "font": {"color": m.GREY},
                   "text": f"above: bad · below: the {s.n_good} good of {len(state.x)}"})
+    texts += [_label("2", 0.0, "l(x): density of the good", GOOD), _label("2", 0.5, "g(x): density of the bad", BAD)]
     if state.shown:
         data += _ratio(s, lit)
+        texts += [_label("3", 0.0, "● candidates drawn from l", m.ORANGE), _label("3", 0.5, "◯ the highest is chosen",
+                                                                                 m.GREEN)]
         shapes.append(m.upright(state.choice, m.GREEN)[0])
     else:
         texts.append({"xref": "x3 domain", "yref": "y3 domain", "x": 0.5, "y": 0.5, "showarrow": False,
@@ -62,9 +67,15 @@ def _ratio(s: TPESlice, lit: str) -> list[m.Dict]:
     hover = "candidate x = %{x:.3f}<br>l/g = %{y:.3g}"
     return [m.line(s.u, s.ratio, "l(x) / g(x)", m.GREEN, axis="3", width=4 if lit == "ratio" else 2, legend=False),
             m.dots(s.candidates_u, score, f"{len(score)} candidates drawn from l", m.ORANGE, axis="3", hover=hover,
-                   size=12 if lit == "candidates" else 7),
+                   size=12 if lit == "candidates" else 7, legend=False),
             m.dots(np.array([s.next_u]), score[s.candidates_u == s.next_u][:1], "chosen: the highest", m.GREEN,
-                   axis="3", symbol="circle-open", size=16, hover=hover)]
+                   axis="3", symbol="circle-open", size=16, hover=hover, legend=False)]
+
+
+def _label(axis: str, x: float, text: str, color: str) -> m.Dict:
+    """Write above a subplot what its curves are: nearer to them than a legend."""
+    return {"xref": f"x{axis} domain", "yref": f"y{axis} domain", "x": x, "y": 1.0, "xanchor": "left",
+            "yanchor": "bottom", "text": text, "showarrow": False, "font": {"color": color}}
 
 
 def _others(state: TPEState, shapes: list[m.Dict], texts: list[m.Dict]) -> None:
@@ -83,7 +94,7 @@ def _others(state: TPEState, shapes: list[m.Dict], texts: list[m.Dict]) -> None:
 def _layout(state: TPEState) -> dict[str, Any]:
     layout: dict[str, Any] = {
         "height": 580, "title": m.title(f"After {len(state.x)} trials the best loss is {m.three(state.best)}"),
-        "margin": {"l": 60, "r": 12, "t": 84, "b": 40}, "dragmode": False,
+        "margin": {"l": 60, "r": 12, "t": 66, "b": 40}, "dragmode": False,
         "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}}
     for axis, domain in ROOMS.items():
         layout[f"xaxis{axis}"] = {"range": [-0.01, 1.01], "anchor": f"y{axis}", "showticklabels": axis in ("", "3")}
@@ -159,7 +170,7 @@ class TPELesson(Lesson[TPEState]):
 
     name = "Tree of Parzen estimators"
     dials = (Dial("gamma", "γ (share of good trials)", 0.05, 0.9, step=0.01, digits=".2f"),
-             Dial("floor", "smallest bandwidth (share of range)", 0.005, 0.5, log=True),
+             Dial("floor", "bandwidth ≥ (share of range)", 0.005, 0.5, log=True),
              Dial("n_candidates", "candidates (count)", 1, 100, step=1, digits=".0f"))
 
     def __init__(self, start: TPEState | None = None) -> None:

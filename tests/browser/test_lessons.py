@@ -1,0 +1,109 @@
+"""Lessons in a real browser: click to evaluate, drag the lengthscale, step by keys; seen in light and dark."""
+
+import pytest
+
+GP = "from workbench_widgets.lessons import GaussianProcessLesson\nlesson = GaussianProcessLesson()\nlesson"
+BO = "from workbench_widgets.lessons import BayesianOptimisationLesson\nlesson = BayesianOptimisationLesson()\nlesson"
+TPE = "from workbench_widgets.lessons import TPELesson\nlesson = TPELesson()\nlesson"
+
+DRAWN = """([name, key]) => { const gd = document.querySelector('.wb-lesson .js-plotly-plot');
+    const t = gd?.data?.find(t => t.name === name); return t ? Array.from(t[key] ?? []) : null; }"""
+COUNT = "([name, n]) => (" + DRAWN + ")([name, 'x'])?.length === n"
+
+
+def open_lesson(notebook, cell):
+    page = notebook([cell])
+    page.wait_for_selector(".wb-lesson .js-plotly-plot .nsewdrag", state="attached")
+    return page
+
+
+def plot_area(page, i=0):
+    return page.locator(".wb-lesson .nsewdrag").nth(i).bounding_box()
+
+
+def click_at(page, fx, fy, i=0):
+    box = plot_area(page, i)
+    page.mouse.click(box["x"] + fx * box["width"], box["y"] + fy * box["height"])
+
+
+def test_a_click_evaluates_and_the_lengthscale_can_be_dragged(notebook):
+    page = open_lesson(notebook, GP)
+    for n, fx in enumerate((0.2, 0.8, 0.5), start=1):
+        click_at(page, fx, 0.4)
+        page.wait_for_function(COUNT, arg=["observations", n])
+    x = page.evaluate(DRAWN, ["observations", "x"])
+    assert x == pytest.approx([0.2, 0.8, 0.5], abs=0.02)
+    before = page.evaluate(DRAWN, ["mean μ(x)", "y"])
+    handle = page.locator(".wb-lesson .noUi-handle").first
+    spot = handle.bounding_box()
+    page.mouse.move(spot["x"] + spot["width"] / 2, spot["y"] + spot["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(spot["x"] + 35, spot["y"] + spot["height"] / 2, steps=6)
+    page.mouse.up()
+    page.wait_for_function("before => JSON.stringify((" + DRAWN + ")(['mean μ(x)', 'y'])) !== before",
+                           arg=str(before).replace(" ", ""))
+    page.wait_for_function("(" + DRAWN + ")(['present lengthscale', 'x'])[0] > 0.25")
+    page.wait_for_function(COUNT, arg=["observations", 3])
+    page.get_by_role("button", name="Fit", exact=True).click()
+    page.locator(".wb-lesson select").first.select_option("posterior")
+    page.wait_for_function(COUNT, arg=["3 functions drawn from the posterior", 161])
+    notebook.both(page)
+    click_at(page, 0.7, 0.5, i=1)  # the likelihood's own plot: choose a lengthscale there
+    page.wait_for_function("(" + DRAWN + ")(['present lengthscale', 'x'])[0] > 0.3")
+    page.get_by_role("button", name="Reset", exact=True).click()
+    page.wait_for_function(COUNT, arg=["observations", 0])
+
+
+def test_a_guess_is_kept_and_keys_step_back_and_reset(notebook):
+    page = open_lesson(notebook, BO)
+    click_at(page, 0.35, 0.4)
+    page.get_by_text("Your guess is kept").wait_for()
+    notebook.shot(page, "-guess")
+    page.get_by_role("button", name="Show what they say").click()
+    page.get_by_text("gives your guess").wait_for()
+    assert len(page.evaluate(DRAWN, ["EI", "y"])) == 301
+    notebook.both(page, "-shown")
+    page.locator(".wb-lesson").focus()
+    page.keyboard.press("s")
+    page.wait_for_function(COUNT, arg=["observations", 4])
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(COUNT, arg=["observations", 5])
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function(COUNT, arg=["observations", 4])
+    page.keyboard.press("r")
+    page.wait_for_function(COUNT, arg=["observations", 3])
+    assert page.locator(".jp-Cell").count() == 1  # no key reached the notebook's own commands
+
+
+def test_bayesian_optimisation_over_a_square(notebook):
+    page = open_lesson(notebook, BO)
+    page.locator(".wb-lesson select").last.select_option("Branin (2-D)")
+    page.wait_for_function(COUNT, arg=["observations", 6])
+    click_at(page, 0.5, 0.5)
+    page.get_by_text("Your guess is kept").wait_for()
+    page.get_by_role("button", name="Step", exact=True).click()
+    page.wait_for_function(COUNT, arg=["observations", 7])
+    heat = page.evaluate("document.querySelector('.wb-lesson .js-plotly-plot').data.filter(t => t.type === 'heatmap')"
+                         ".map(t => [t.z.length, t.z[0].length, Number.isFinite(t.z[20][20])])")
+    assert heat == [[41, 41, True], [41, 41, True]]
+    notebook.both(page)
+
+
+def test_tpe_plays_and_pauses_and_terms_light_up(notebook):
+    page = open_lesson(notebook, TPE)
+    click_at(page, 0.4, 0.4)
+    page.get_by_role("button", name="Show the ratio").click()
+    page.get_by_text("At your guess the ratio").wait_for()
+    page.get_by_label("compare with a Gaussian process").check()
+    page.locator(".wb-lesson [data-term=l]").hover()
+    page.wait_for_function("document.querySelector('.wb-lesson .js-plotly-plot').data"
+                           ".find(t => t.name.startsWith('l(x)')).fillcolor.includes('0.5')")
+    notebook.both(page)
+    page.locator(".wb-lesson select").first.select_option("fast")
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.get_by_text("After 15 trials").wait_for()
+    page.get_by_role("button", name="Pause", exact=True).click()
+    page.get_by_role("button", name="Play", exact=True).wait_for()
+    status = page.locator(".wb-lesson [role=status]").inner_text()
+    page.wait_for_timeout(900)
+    assert page.locator(".wb-lesson [role=status]").inner_text() == status

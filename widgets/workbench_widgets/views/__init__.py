@@ -1,0 +1,9 @@
+"""Live views of a run, one a file. Each folds events; none knows runs or algorithms."""
+
+from workbench_widgets.views.curves import CurvesView
+from workbench_widgets.views.history import HistoryView
+from workbench_widgets.views.log import LogView
+from workbench_widgets.views.model import ModelView
+from workbench_widgets.views.trials import TrialsView
+
+__all__ = ["CurvesView", "HistoryView", "LogView", "ModelView", "TrialsView"]

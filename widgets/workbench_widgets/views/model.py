@@ -1,0 +1,89 @@
+"""Live view: what the model of the search believes, along one parameter or over two."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.history import Drawn
+from workbench.plots.figure import empty
+from workbench.plots.model import HEIGHT, model
+from workbench.replay import Replay
+from workbench.search.gp_bo import GPExplanation
+from workbench.space import Space
+from workbench.trials import Trial, Trials
+from workbench_widgets.view import FigureView, Selection
+
+
+class ModelView(FigureView):
+    """Posterior and acquisition of GP-BO, or the densities of TPE, as they were when a trial was suggested.
+
+    That trial is the picked one; if none is picked, the newest that a model suggested. All is computed from events, on
+    the pump's thread, and only while somebody looks.
+    """
+
+    every_s = 0.4
+    hidden_s = None
+
+    def __init__(self, trials: Trials | None = None, selection: Selection | None = None) -> None:
+        self._along: tuple[str | None, str | None] = (None, None)
+        self._replay: Replay | None = None
+        super().__init__(trials, selection)
+        self.content = self._content()
+
+    def along(self, x: str | None, y: str | None = None) -> None:
+        """Choose the parameter along the axis; with ``y`` a map over both."""
+        self._along = (x, y)
+        self.touch()
+
+    def show(self) -> None:
+        """Send the picture, and what stands beside it."""
+        super().show()
+        self.content = self._content()
+
+    def _content(self) -> dict[str, Any]:
+        """Return what stands beside the picture: the parameters, which are shown, which trial, why."""
+        trial, space = self._explained()
+        if trial is None or space is None:
+            return {"names": [], "x": None, "y": None, "maps": False, "trial": None, "why": ""}
+        x, y = self._axes(space)
+        maps = isinstance(trial.why, GPExplanation) and len(space) > 1
+        return {"names": list(space.names), "x": x, "y": y if maps else None, "maps": maps, "trial": trial.number,
+                "why": "" if trial.why is None else trial.why.summary(), "newest": self.selection.trial is None}
+
+    def picture(self) -> dict[str, Any]:
+        """Return what was folded as a plain plotly dict."""
+        trial, space = self._explained()
+        if trial is None:
+            return empty("The model appears with the first suggestion. Press Start, or Step.", height=HEIGHT)
+        if space is None:
+            return empty("An Optuna objective makes its space as it goes. Declare the space (wb.Space) to see the "
+                         "model.", height=HEIGHT)
+        if isinstance(trial.why, Drawn) or trial.why is None or not len(space):
+            return model(None, trial.why, "", space=space)
+        x, y = self._axes(space)
+        assert self._replay is not None
+        return model(self._replay.history_before(trial.number), trial.why, x, y, maximize=self.trials.maximize)
+
+    def _axes(self, space: Space) -> tuple[str, str | None]:
+        x, y = self._along
+        if x not in space.params:
+            numeric = [c.name for c in space.columns if c.kind != "choice"]
+            x = (numeric or list(space.names))[0]
+        return x, y if y in space.params and y != x else None
+
+    def _explained(self) -> tuple[Trial | None, Space | None]:
+        trial = self._trial()
+        if trial is None:
+            return None, None
+        if self._replay is None:
+            self._replay = Replay(self.trials)
+        return trial, self._replay.space_of(trial.number)
+
+    def _trial(self) -> Trial | None:
+        trials = self.trials.by_number
+        picked = trials.get(-1 if self.selection.trial is None else self.selection.trial)
+        if picked is not None:
+            return picked
+        newest = list(trials.values())
+        by_model = (t for t in reversed(newest[-50:]) if t.why is not None and not isinstance(t.why, Drawn))
+        return next(by_model, newest[-1] if newest else None)

@@ -1,0 +1,27 @@
+"""Numbers, values and errors as short texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.plots.marks import three
+
+
+def number(value: float | None) -> str:
+    """Write a number with three significant digits; whole ones in full."""
+    if value is None:
+        return ""
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e6 else three(float(value))
+
+
+def short(value: Any, width: int = 40) -> str:
+    """Write a parameter's value for a narrow place."""
+    text = number(value) if isinstance(value, float) else str(value)
+    return text if len(text) <= width else text[:width - 1] + "…"
+
+
+def first_line(error: str | None) -> str:
+    """Return the line of a traceback that says what went wrong: its last that is not indented."""
+    lines = [line for line in (error or "").strip().splitlines() if line.strip()]
+    plain = [line for line in lines if not line.startswith((" ", "\t"))]
+    return (plain or lines or [""])[-1][:200]
