@@ -23,6 +23,7 @@ function dress(root, model) {
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", model.get("label"));
   root.dataset.lmSuppressShortcuts = "true";          // or the notebook takes the keys for its own commands
+  for (const icon of root.querySelectorAll("button i.fa")) icon.setAttribute("aria-hidden", "true");
   for (const s of root.querySelectorAll(".wb-lesson-status")) {
     s.setAttribute("role", "status");
     s.setAttribute("aria-live", "polite");
