@@ -41,8 +41,8 @@ def test_one_dimensional_density_is_scipys_mixture_of_truncated_normals():
     points, weights = np.array([0.1, 0.15, 0.4, 0.95]), np.array([1.0, 2.0, 0.5, 1.5])
     e = ParzenEstimator.fit(points, weights=weights, bandwidth=0.07)
     u = np.linspace(0, 1, 101)
-    expected = sum(w * truncated(m, 0.07).pdf(u) for m, w in zip(points, weights, strict=True)) + truncated(0.5, 1).pdf(u)
-    expected /= weights.sum() + 1
+    mixture = [w * truncated(m, 0.07).pdf(u) for m, w in zip(points, weights, strict=True)]
+    expected = (sum(mixture) + truncated(0.5, 1).pdf(u)) / (weights.sum() + 1)
     # both sides are sums of a few doubles; the expanded square loses (1 / 0.07)² of their precision
     np.testing.assert_allclose(e.pdf(u), expected, rtol=1e-11)
     np.testing.assert_allclose(e.marginal(0, u), expected, rtol=1e-11)
