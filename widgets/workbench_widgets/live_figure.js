@@ -69,7 +69,7 @@ const CONFIG = { displaylogo: false, plotlyServerURL: "", responsive: false, mod
 /** Report a click anywhere on a plot area, in data units, with the trial under it if there is one. */
 function listenForClicks(gd, model, signal) {
   let down = null, hovered = null;
-  gd.on("plotly_hover", (e) => { hovered = e.points?.[0]?.customdata ?? null; });
+  gd.on("plotly_hover", (e) => { const p = e.points?.[0]; hovered = p?.customdata ?? p?.data.meta ?? null; });
   gd.on("plotly_unhover", () => { hovered = null; });
   gd.addEventListener("pointerdown", (e) => { down = e; }, { capture: true, signal });
   window.addEventListener("pointerup", (e) => {

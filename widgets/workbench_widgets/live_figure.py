@@ -42,7 +42,7 @@ def _pack(a: np.ndarray[Any, Any]) -> dict[str, Any]:
 
 
 def _split(node: Any, path: str, arrays: dict[str, Any] | None) -> Any:
-    """Copy ``node`` without its numeric arrays, which go to ``arrays`` under their dotted path (None: stay, as lists)."""
+    """Copy ``node`` without its numeric arrays: these go to ``arrays`` by their path, or stay as lists if it is None."""
     if isinstance(node, dict):
         pairs = ((k, _split(v, f"{path}.{k}", arrays)) for k, v in node.items())
         return {k: v for k, v in pairs if v is not _TAKEN}
@@ -61,13 +61,15 @@ def _split(node: Any, path: str, arrays: dict[str, Any] | None) -> Any:
 def _jsonable(a: np.ndarray[Any, Any]) -> list[Any]:
     """Array to a list; nan and inf, which JSON lacks, become null."""
     if a.dtype.kind == "M":
-        return a.astype(str).tolist()  # type: ignore[no-any-return]
-    if a.dtype.kind == "f":
-        return np.where(np.isfinite(a), a.astype(object), None).tolist()  # type: ignore[no-any-return]
-    return a.tolist()  # type: ignore[no-any-return]
+        a = a.astype(str)
+    elif a.dtype.kind == "f":
+        finite = np.isfinite(a)
+        a = a.astype(object)
+        a[~finite] = None
+    return list(a.tolist())
 
 
-class LiveFigure(anywidget.AnyWidget):  # type: ignore[misc]
+class LiveFigure(anywidget.AnyWidget):
     """A live plotly figure.
 
     Parameters
@@ -134,7 +136,7 @@ class LiveFigure(anywidget.AnyWidget):  # type: ignore[misc]
 
         return figure(self._figure)
 
-    def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:  # noqa: FBT001, FBT002
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
         """Widget state; a full one, for a new or reloaded page, holds all arrays."""
         state = super().get_state(key, drop_defaults)
         if key is None:
@@ -145,7 +147,7 @@ class LiveFigure(anywidget.AnyWidget):  # type: ignore[misc]
         match content:
             case {"type": "need-plotly"}:
                 self.push_library()
-            case {"type": "clicked", "at": {**at}}:
+            case {"type": "clicked", "at": dict(at)}:
                 self.clicked = {**at, "n": self.clicked.get("n", 0) + 1}
             case {"type": "shown", "shown": bool(shown)}:
                 self.shown = shown
@@ -163,7 +165,7 @@ class LiveFigure(anywidget.AnyWidget):  # type: ignore[misc]
             self.push_library()
 
     def title(self) -> str:
-        """The figure's title, or "figure"."""
+        """Return the figure's title, or "figure"."""
         return str((self.spec["layout"].get("title") or {}).get("text", "figure"))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

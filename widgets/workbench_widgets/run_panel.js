@@ -1,23 +1,30 @@
 // The panel of a run. State comes as traits that only Python's pump writes; every wish goes back as one message.
 const STATES = {
-  ready: ["○", "Ready"], running: ["●", "Running"], pausing: ["◐", "Pausing"], paused: ["‖", "Paused"],
-  stopping: ["◧", "Stopping"], stopped: ["■", "Stopped"], done: ["✓", "Done"], failed: ["✗", "Failed"], watching: ["◉", "Watching"],
+  ready: ["○", "Ready"], running: ["●", "Running"], pausing: ["◐", "Pausing"], paused: ["‖", "Paused"], stopping: ["◧", "Stopping"],
+  stopped: ["■", "Stopped"], done: ["✓", "Done"], failed: ["✗", "Failed"], watching: ["◉", "Watching"],
 };
 const MARKS = { complete: "●", pruned: "–", failed: "×", interrupted: "□", running: "○" };
 const TABS = [["progress", "Progress"], ["model", "Model"], ["curves", "Curves"], ["trials", "Trials"], ["log", "Log"]];
-const KEYS = "space start or pause · s one step · . stop · ← → walk through the trials · ? this help";
+const KEYS = [["space", "start or pause"], ["s", "one step"], [".", "stop (asks once)"], ["← →", "walk through the trials"], ["?", "this help"]];
+const EMPTY = "No trial yet. Press Start, or Step for one at a time.";
+const UNSAVED = "This run lives in the kernel's memory and ends with it. wb.optimize(..., name=\"mlp\") keeps it in a file from its first trial.";
+const ENDED = ["stopped", "done", "failed"];
 
+/** An element. Text of the user only ever arrives as a child string or a property, never as markup. */
 function h(tag, props = {}, ...kids) {
   const e = document.createElement(tag);
   for (const [k, v] of Object.entries(props)) {
-    if (v == null || v === false) continue;
+    if (v == null) continue;
     if (k.startsWith("on")) e.addEventListener(k.slice(2), v);
-    else if (k in e && !k.startsWith("aria")) e[k] = v;
-    else e.setAttribute(k, v === true ? "" : v);
+    else if (k in e) e[k] = v;
+    else e.setAttribute(k, v);
   }
-  e.append(...kids.flat().filter((k) => k != null && k !== false));
+  e.append(...kids.flat().filter((k) => k != null));
   return e;
 }
+/** Write only what differs: the page is touched ten times a second, and a touched text loses its selection. */
+function put(node, text) { if (node.textContent !== text) node.textContent = text; }
+function set(node, name, value) { if (node[name] !== value) node[name] = value; }
 
 /** 41 -> "00:41", 7800 -> "2 h 10 min". */
 function clock(s) {
@@ -25,16 +32,8 @@ function clock(s) {
   return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }
 
-/** Put another widget's view into an element; the caller gets a function that takes it out again. */
-async function embed(model, reference, place) {
-  const child = await model.widget_manager.get_model(reference.slice("IPY_MODEL_".length));
-  const view = await model.widget_manager.create_view(child);
-  place.replaceChildren(view.el);
-  return () => view.remove();
-}
-
 async function copy(text) {
-  try { await navigator.clipboard.writeText(text); return true; } catch { /* no permission: the old way */ }
+  try { await navigator.clipboard.writeText(text); return true; } catch { /* not allowed here: the old way */ }
   const area = document.body.appendChild(h("textarea", { value: text, style: "position:fixed;opacity:0" }));
   area.select();
   const done = document.execCommand("copy");
@@ -42,219 +41,290 @@ async function copy(text) {
   return done;
 }
 
-function render({ model, el }) {
-  const gone = new AbortController();
-  let sent = 0, waiting = null, sure = null, tab = model.get("tab"), spaceOpen = false, whyOpen = false, helpOpen = false;
-  const put = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+/** Put the views of other widgets into elements, each when it is first needed. */
+function embedder(model, signal) {
+  const placed = new Set();
+  return async (name, place) => {
+    const reference = model.get("parts")[name];
+    if (!reference || placed.has(name)) return;
+    placed.add(name);
+    const child = await model.widget_manager.get_model(reference.slice("IPY_MODEL_".length));
+    const view = await model.widget_manager.create_view(child);
+    if (signal.aborted) { view.remove(); return; }
+    signal.addEventListener("abort", () => view.remove());
+    place.replaceChildren(view.el);
+  };
+}
 
-  // ---- what goes out
-  function send(message) {
-    sent += 1;
-    model.send(message);
-    clearTimeout(waiting);
-    waiting = setTimeout(() => put(notice, "The kernel is busy; your click is waiting."), 500);
-  }
-  const get = () => model.get("head");
-  function toggle() {
-    const s = get().state;
-    send({ cmd: s === "running" ? "pause" : "start" });
-  }
-  function stop() {
-    if (sure) { clearTimeout(sure); sure = null; send({ cmd: "stop" }); head(); return; }
-    sure = setTimeout(() => { sure = null; head(); }, 3000);
-    head();
-  }
-  function show(name) {
-    tab = name;
-    for (const [key] of TABS) {
-      panes[key].hidden = key !== name;
-      tabs[key].setAttribute("aria-selected", String(key === name));
-      tabs[key].tabIndex = key === name ? 0 : -1;
-    }
-    model.send({ cmd: "tab", tab: name });
-  }
+/** Fill a drop-down, unless it holds these options already. */
+function options(select, pairs) {
+  const key = JSON.stringify(pairs);
+  if (select.dataset.key === key) return;
+  select.dataset.key = key;
+  select.replaceChildren(...pairs.map(([value, textContent]) => h("option", { value, textContent })));
+}
 
-  // ---- the first line and the buttons
-  const shape = h("span", { className: "wb-shape", "aria-hidden": "true" }), word = h("b"), facts = h("span", { className: "wb-facts" });
-  const title = h("div", { className: "wb-title" });
-  const first = h("div", { className: "wb-first", role: "status", "aria-live": "polite" }, shape, word, facts);
-  const detail = h("div", { className: "wb-detail" });
-  const bar = h("div", { className: "wb-bar", role: "progressbar", "aria-label": "Trials done" }, h("i"));
-  const go = h("button", { className: "wb-go", title: "Start, pause or go on (space)", onclick: toggle });
-  const step = h("button", { textContent: "Step", title: "Do one trial, then pause (s)", onclick: () => send({ cmd: "step" }) });
-  const halt = h("button", { textContent: "Stop", title: "End the run; what runs counts as interrupted (.)", onclick: stop });
-  const number = (cmd, label, help) => h("input", {
-    type: "number", min: 1, step: 1, className: "wb-number", "aria-label": label, title: help,
-    onchange: (e) => { const v = Number(e.target.value); if (Number.isInteger(v) && v > 0) send({ cmd, value: v }); else put(notice, `${label}: a whole number of at least 1`); },
-  });
+/** First lines: title, state, progress; and the controls. */
+function topOf(model, send, say) {
+  let sure = null;
+  const head = () => model.get("head");
+  const title = h("b", { className: "wb-name" }), kept = h("span", { className: "wb-kept" });
+  const shape = h("span", { className: "wb-shape", ariaHidden: "true" }), word = h("b", { className: "wb-word", role: "status" });
+  const facts = h("span", { className: "wb-facts" }), fill = h("i");
+  const bar = h("div", { className: "wb-bar", role: "progressbar", ariaLabel: "Trials done", ariaValueMin: "0", ariaValueMax: "100" }, fill);
+  const go = h("button", { type: "button", className: "wb-go", onclick: toggle });
+  const step = h("button", { type: "button", textContent: "Step", title: "Do one trial, then pause (s)", onclick: () => send({ cmd: "step" }) });
+  const halt = h("button", { type: "button", className: "wb-halt", textContent: "Stop", title: "End the run; trials that run count as interrupted (.)", onclick: stop, onblur: calm });
+  const number = (cmd, label, title) => h("input", { type: "number", min: 1, step: 1, className: "wb-number", ariaLabel: label, title, onchange: (e) => {
+    const value = Number(e.target.value);
+    if (Number.isInteger(value) && value > 0) send({ cmd, value }); else say(`${label} must be a whole number of at least 1.`);
+  } });
   const trials = number("n_trials", "Number of trials", "How many trials end the run");
   const workers = number("n_workers", "Workers", "Trials that run at once");
-  const algorithm = h("select", { "aria-label": "Algorithm", title: "What suggests the configurations, from the next trial on", onchange: (e) => send({ cmd: "algorithm", value: e.target.value }) });
-  const help = h("button", { className: "wb-quiet", textContent: "?", title: "Help and keys (?)", "aria-label": "Help", onclick: () => { helpOpen = !helpOpen; keys.hidden = !helpOpen; } });
-  const keys = h("div", { className: "wb-keys", hidden: true }, KEYS, " (while the panel has the focus). A click on a dot, a curve or a row picks a trial.");
-  const controls = h("div", { className: "wb-controls" }, go, step, halt, h("label", {}, "algorithm ", algorithm), h("label", {}, "trials ", trials), h("label", {}, "workers ", workers), help);
-  const notice = h("div", { className: "wb-notice", role: "alert" });
+  const algorithm = h("select", { ariaLabel: "Algorithm", title: "What suggests the configurations, from the next trial on", onchange: (e) => send({ cmd: "algorithm", value: e.target.value }) });
+  const controls = h("div", { className: "wb-controls" }, go, step, halt, h("label", {}, "algorithm", algorithm), h("label", {}, "trials", trials), h("label", {}, "workers", workers));
 
-  function head() {
-    const s = get();
-    const [mark, name] = STATES[s.state] ?? ["", s.state];
-    put(title, [s.name || "run", s.name && !s.read_only ? "" : null].filter(Boolean).join(" · "));
-    title.append(s.saved ? h("small", {}, ` kept in ${s.where}`) : h("small", { title: "This run lives in the kernel's memory. optimize(..., name=\"mlp\") keeps it in a file." }, " not saved · give it a name"));
-    put(shape, mark);
-    shape.dataset.state = s.state;
-    put(word, name);
-    const list = [s.total == null ? `${s.done} trials` : `${s.done} / ${s.total} trials`];
+  function toggle() { if (!go.disabled) send({ cmd: head().state === "running" ? "pause" : "start" }); }
+  function calm() { clearTimeout(sure); sure = null; draw(); }
+  function stop() {
+    if (halt.disabled) return;
+    if (sure) { send({ cmd: "stop" }); calm(); return; }
+    sure = setTimeout(calm, 4000);
+    draw();
+  }
+  function summary(s) {
+    const list = [s.total == null ? `${s.done} trial${s.done === 1 ? "" : "s"}` : `${s.done} / ${s.total} trials`];
     if (s.running) list.push(`${s.running} running`);
     if (s.failed) list.push(`${s.failed} failed`);
     if (s.pruned) list.push(`${s.pruned} pruned`);
     if (s.best != null) list.push(`best ${s.best} (trial ${s.best_trial})`);
-    if (s.elapsed_s || s.state !== "ready") list.push(clock(s.elapsed_s) + (s.eta_s != null && ["running", "pausing"].includes(s.state) ? `, about ${clock(s.eta_s)} left` : ""));
-    put(facts, ` ${list.join(" · ")}`);
-    put(detail, s.detail);
+    const left = s.eta_s != null && s.state === "running" ? `, about ${clock(s.eta_s)} left` : "";
+    if (s.state !== "ready" && s.state !== "watching") list.push(clock(s.elapsed_s) + left);
+    return list.join(" · ");
+  }
+  function draw() {
+    const s = head(), [mark, name] = STATES[s.state];
+    put(title, s.name || "unnamed run");
+    put(kept, s.saved || s.state === "watching" ? s.where : "not saved · give it a name");
+    set(kept, "title", s.saved || s.state === "watching" ? `Kept in ${s.where}` : UNSAVED);
+    put(shape, mark);
+    shape.dataset.state = s.state;
+    put(word, name);
+    put(facts, summary(s));
     const share = s.total ? Math.min(1, s.done / s.total) : 0;
-    bar.firstChild.style.width = `${100 * share}%`;
-    bar.setAttribute("aria-valuenow", String(Math.round(100 * share)));
-    bar.hidden = s.total == null;
+    fill.style.width = `${100 * share}%`;
+    bar.ariaValueNow = String(Math.round(100 * share));
+    bar.style.visibility = s.total == null ? "hidden" : "";
     controls.hidden = s.read_only;
-    put(go, s.state === "running" ? "Pause" : s.state === "ready" ? "Start" : ["done", "stopped", "failed"].includes(s.state) ? "Go on" : "Resume");
-    go.disabled = s.state === "stopping" || (s.state === "done" && s.total != null && s.done >= s.total);
-    step.disabled = ["running", "pausing", "stopping"].includes(s.state) || go.disabled;
-    halt.disabled = ["ready", "done", "stopped", "stopping", "failed"].includes(s.state);
-    put(halt, sure ? "Really stop?" : "Stop");
-    halt.classList.toggle("wb-sure", !!sure);
-    const focused = el.getRootNode().activeElement;
-    if (focused !== trials) trials.value = s.total ?? "";
-    if (focused !== workers) workers.value = s.workers;
-    const names = s.algorithms.includes(s.algorithm) ? s.algorithms : [s.algorithm, ...s.algorithms];
-    if (algorithm.dataset.names !== names.join("\n")) {
-      algorithm.dataset.names = names.join("\n");
-      algorithm.replaceChildren(...names.map((n) => h("option", { value: n, textContent: n })));
-    }
-    algorithm.value = s.algorithm;
-    algorithm.disabled = !s.has_space;
-    spaceBox.hidden = !s.has_space;
+    put(go, s.state === "running" ? "Pause" : s.state === "ready" ? "Start" : ENDED.includes(s.state) ? "Go on" : "Resume");
+    const full = ENDED.includes(s.state) && s.total != null && s.done >= s.total;
+    go.disabled = s.state === "stopping" || full;
+    set(go, "title", full ? "All trials are done. Raise their number to go on." : "Start, pause or go on (space)");
+    step.disabled = ["running", "pausing", "stopping"].includes(s.state) || full;
+    halt.disabled = !["running", "pausing", "paused"].includes(s.state);
+    put(halt, sure && !halt.disabled ? "Really stop?" : "Stop");
+    halt.classList.toggle("wb-sure", !!sure && !halt.disabled);
+    if (!trials.matches(":focus")) set(trials, "value", String(s.total ?? ""));
+    if (!workers.matches(":focus")) set(workers, "value", String(s.workers));
+    options(algorithm, (s.algorithms.includes(s.algorithm) ? s.algorithms : [s.algorithm, ...s.algorithms]).map((n) => [n, n]));
+    if (!algorithm.matches(":focus")) set(algorithm, "value", s.algorithm);
+    algorithm.disabled = !s.algorithms.length;
   }
+  const first = h("div", { className: "wb-first" }, shape, word, facts);
+  return { nodes: [h("div", { className: "wb-title" }, title, kept), first, bar, controls], draw, toggle, stop, step: () => step.disabled || step.click() };
+}
 
-  // ---- space, folded while running
-  const spacePane = h("div", { className: "wb-space-pane", hidden: true });
-  const fold = h("button", { className: "wb-fold", "aria-expanded": "false", onclick: () => { spaceOpen = !spaceOpen; spacePane.hidden = !spaceOpen; fold.setAttribute("aria-expanded", String(spaceOpen)); put(fold, spaceOpen ? "Space ▾" : "Space ▸"); } }, "Space ▸");
-  const spaceBox = h("div", {}, fold, spacePane);
-
-  // ---- tabs
-  const tabs = {}, panes = {};
-  for (const [key, label] of TABS) {
-    tabs[key] = h("button", { role: "tab", textContent: label, onclick: () => show(key) });
-    panes[key] = h("div", { role: "tabpanel", className: `wb-pane wb-${key}`, "aria-label": label, hidden: key !== tab });
-  }
-  const tablist = h("div", { className: "wb-tabs", role: "tablist", onkeydown: (e) => {
-    const i = TABS.findIndex(([k]) => k === tab), next = { ArrowRight: i + 1, ArrowLeft: i - 1 }[e.key];
-    if (next === undefined) return;
-    e.preventDefault(); e.stopPropagation();
-    const [key] = TABS[(next + TABS.length) % TABS.length];
-    show(key); tabs[key].focus();
-  } }, Object.values(tabs));
-  const figures = { progress: h("div"), model: h("div"), curves: h("div") };
-  const along = h("select", { "aria-label": "Parameter along the x axis", onchange: () => send({ cmd: "along", x: along.value, y: across.value }) });
-  const across = h("select", { "aria-label": "Second parameter, for a map", onchange: () => send({ cmd: "along", x: along.value, y: across.value }) });
-  const second = h("label", {}, " 2-D: and ", across);
-  const modelHead = h("div", { className: "wb-modelhead" }, h("label", {}, "along ", along), second, h("span", { className: "wb-hint" }, "the other parameters are held at the incumbent"));
-  panes.progress.append(figures.progress);
-  panes.model.append(modelHead, figures.model);
-  panes.curves.append(figures.curves);
-
-  function modelChoices() {
-    const m = model.get("model"), names = m.names ?? [];
-    modelHead.hidden = !names.length;
-    if (along.dataset.names !== names.join("\n")) {
-      along.dataset.names = names.join("\n");
-      along.replaceChildren(...names.map((n) => h("option", { value: n, textContent: n })));
-      across.replaceChildren(h("option", { value: "", textContent: "nothing (1-D)" }), ...names.map((n) => h("option", { value: n, textContent: n })));
-    }
-    if (m.x) along.value = m.x;
-    across.value = m.y ?? "";
-    second.hidden = !m.two || names.length < 2;
-  }
-
-  // ---- the table
-  const body = h("tbody"), headRow = h("tr"), pager = h("div", { className: "wb-pager" });
-  panes.trials.append(h("div", { className: "wb-scroll" }, h("table", { className: "wb-table" }, h("thead", {}, headRow), body)), pager);
-  function table() {
-    const t = model.get("table");
+/** The table of trials: rows are kept and changed in place. */
+function tableOf(model, send) {
+  const body = h("tbody"), heads = h("tr"), pager = h("div", { className: "wb-pager" });
+  const node = [h("div", { className: "wb-scroll", tabIndex: 0, role: "region", ariaLabel: "Table of trials" }, h("table", { className: "wb-table" }, h("thead", {}, heads), body)), pager];
+  const column = (t, key, label) => h("th", { scope: "col", ariaSort: t.by === key ? (t.down ? "descending" : "ascending") : "none" },
+    h("button", { type: "button", title: `Sort by ${label}`, onclick: () => send({ cmd: "sort", by: key }) }, label, h("span", { ariaHidden: "true" }, t.by === key ? (t.down ? " ▾" : " ▴") : "")));
+  const cell = (v, i) => h("td", {}, i === 0 ? h("button", { type: "button", className: "wb-quiet", textContent: v, ariaLabel: `Pick trial ${v}` })
+    : i === 1 ? [h("span", { className: `wb-mark wb-${v}`, ariaHidden: "true" }, MARKS[v] ?? ""), v] : v);
+  const turn = (t, by, label, title) => h("button", { type: "button", textContent: label, ariaLabel: title, disabled: t.page + by < 0 || t.page + by >= t.pages, onclick: () => send({ cmd: "page", page: t.page + by }) });
+  function draw() {
+    const t = model.get("table"), state = JSON.stringify([t.names, t.by, t.down]);
     if (!t.rows) return;
-    const columns = [["trial", "trial"], ["state", "state"], ["value", "value"], ...t.names.map((n) => [n, n]), ["seconds", "s"], ["error", "error"]];
-    headRow.replaceChildren(...columns.map(([key, label]) => h("th", { scope: "col", "aria-sort": t.sort === key ? (t.down ? "descending" : "ascending") : "none" },
-      key === "error" ? label : h("button", { textContent: label + (t.sort === key ? (t.down ? " ▾" : " ▴") : ""), title: `Sort by ${label}`, onclick: () => send({ cmd: "sort", by: key }) }))));
-    const picked = model.get("picked"), best = get().best_trial;
-    body.replaceChildren(...t.rows.map((r) => h("tr", {
-      className: [picked.chosen && picked.trial === r[0] ? "wb-chosen" : "", best === r[0] ? "wb-best" : ""].join(" "), "data-trial": r[0],
-      onclick: () => send({ cmd: "pick", trial: r[0] }),
-    }, r.map((v, i) => h("td", {}, i === 1 ? `${MARKS[v] ?? ""} ${v}` : i === 0 ? h("button", { className: "wb-quiet", textContent: v, "aria-label": `Pick trial ${v}` }) : String(v))))));
-    if (!t.rows.length) body.replaceChildren(h("tr", {}, h("td", { colSpan: columns.length, className: "wb-empty" }, "No trial yet. Press Start, or Step for one at a time.")));
+    if (heads.dataset.state !== state) {
+      heads.dataset.state = state;
+      const columns = [["trial", "trial"], ["state", "state"], ["value", "value"], ...t.names.map((n) => [`param:${n}`, n]), ["seconds", "s"], ["error", "error"]];
+      heads.replaceChildren(...columns.map(([key, label]) => column(t, key, label)));
+    }
+    const old = new Map([...body.children].map((row) => [row.dataset.key, row]));
+    const rows = t.rows.map((r) => {
+      const key = JSON.stringify(r);
+      const row = old.get(key) ?? h("tr", { onclick: () => send({ cmd: "pick", trial: r[0] }) }, r.map(cell));
+      row.dataset.key = key;
+      row.classList.toggle("wb-chosen", t.picked === r[0]);
+      row.classList.toggle("wb-best", t.best === r[0]);
+      return row;
+    });
+    if (!rows.length) rows.push(h("tr", {}, h("td", { colSpan: t.names.length + 5, className: "wb-empty" }, EMPTY)));
+    if (rows.length !== body.children.length || rows.some((r, i) => body.children[i] !== r)) body.replaceChildren(...rows);
     pager.hidden = t.pages < 2;
-    pager.replaceChildren(
-      h("button", { textContent: "◂", "aria-label": "Previous page", disabled: t.page === 0, onclick: () => send({ cmd: "page", page: t.page - 1 }) }),
-      ` page ${t.page + 1} of ${t.pages}, ${t.total} trials `,
-      h("button", { textContent: "▸", "aria-label": "Next page", disabled: t.page >= t.pages - 1, onclick: () => send({ cmd: "page", page: t.page + 1 }) }));
+    if (!pager.hidden) pager.replaceChildren(turn(t, -1, "◂", "Previous page"), `page ${t.page + 1} of ${t.pages} · ${t.total} trials`, turn(t, 1, "▸", "Next page"));
   }
+  return { nodes: node, draw };
+}
 
-  // ---- the log
-  const log = h("pre", { className: "wb-lines", tabIndex: 0, "aria-label": "Log" });
-  panes.log.append(log);
-  function lines() {
-    const bottom = log.scrollHeight - log.scrollTop - log.clientHeight < 30;
-    put(log, model.get("lines").join("\n") || "Nothing printed, nothing failed.");
-    if (bottom) log.scrollTop = log.scrollHeight;
+/** The log: follows the newest line unless the reader has scrolled up. */
+function logOf(model) {
+  const node = h("div", { className: "wb-lines", tabIndex: 0, role: "log", ariaLabel: "Log", ariaLive: "off" });
+  function draw() {
+    const lines = model.get("lines"), follow = node.scrollHeight - node.scrollTop - node.clientHeight < 30;
+    node.replaceChildren(...lines.map(([at, who, text, kind]) => h("div", { className: `wb-line wb-line-${kind}` }, h("span", {}, at), h("span", {}, who), h("span", {}, text))));
+    if (!lines.length) node.append(h("div", { className: "wb-empty" }, "What the objective prints, and every failure, will be listed here."));
+    if (follow) node.scrollTop = node.scrollHeight;
   }
+  return { nodes: [node], draw };
+}
 
-  // ---- the picked trial
-  const foot = h("div", { className: "wb-foot" });
-  function picked() {
+/** What stands above the picture of the model. */
+function modelOf(model, send, figure) {
+  const go = () => send({ cmd: "along", x: x.value, y: map.checked ? y.value : "" });
+  const x = h("select", { ariaLabel: "Parameter along the x axis", title: "The other parameters are held at the incumbent, the best trial then", onchange: go });
+  const y = h("select", { ariaLabel: "Second parameter, for a map", onchange: go });
+  const map = h("input", { type: "checkbox", ariaLabel: "2-D map", title: "A map over two parameters", onchange: go });
+  const second = h("span", { className: "wb-second" }, h("label", {}, map, "2-D"), y), when = h("span", { className: "wb-hint" });
+  const why = h("div", { className: "wb-why" }), line = h("div", { className: "wb-modelhead" }, h("label", {}, "along", x), second, when);
+  function draw() {
+    const m = model.get("model"), names = m.names ?? [];
+    line.style.visibility = names.length ? "" : "hidden";
+    options(x, names.map((n) => [n, n]));
+    options(y, names.filter((n) => n !== m.x).map((n) => [n, n]));
+    if (m.x) set(x, "value", m.x);
+    map.checked = m.y != null;
+    if (m.y != null) set(y, "value", m.y);
+    y.style.visibility = m.y != null ? "" : "hidden";
+    second.hidden = !m.maps;
+    put(when, m.trial == null ? "" : `as it was when trial ${m.trial} was chosen${m.newest ? ", the newest" : ""}`);
+    put(why, m.why ?? "");
+  }
+  return { nodes: [line, why, figure], draw };
+}
+
+/** The picked trial, else the best one: configuration, reasons, error. */
+function footOf(model, send, see) {
+  let open = false, opened = null;                // reasons shown; trial whose traceback is shown
+  const node = h("div", { className: "wb-foot" });
+  const quiet = (textContent, title, onclick, more = {}) => h("button", { type: "button", className: "wb-quiet", textContent, title, onclick, ...more });
+  function draw() {
     const p = model.get("picked");
-    foot.hidden = p.trial == null;
-    if (foot.hidden) return;
-    const config = h("span", { className: "wb-config" }, p.config.flatMap(([k, v], i) => [i ? " · " : "", h("span", { className: "wb-key" }, k), ` ${v}`]));
+    if (p.trial == null) { node.replaceChildren(h("div", { className: "wb-empty" }, "The best configuration so far will stand here. A click on a dot, a curve or a row shows that trial.")); return; }
     const buttons = h("span", { className: "wb-footbuttons" },
-      p.why ? h("button", { className: "wb-quiet", textContent: whyOpen ? "why this point ▾" : "why this point ▸", "aria-expanded": String(whyOpen), onclick: () => { whyOpen = !whyOpen; picked(); } }) : null,
-      h("button", { className: "wb-quiet", textContent: "copy", title: "Copy the configuration as a Python dict", onclick: async (e) => { const b = e.target; put(b, (await copy(p.code)) ? "copied" : "copy failed"); setTimeout(() => put(b, "copy"), 1500); } }),
-      p.chosen ? h("button", { className: "wb-quiet", textContent: p.pinned ? "unpin" : "pin", title: "Keep this trial picked", onclick: () => send({ cmd: "pin" }) }) : null,
-      p.chosen ? h("button", { className: "wb-quiet", textContent: "show the best", onclick: () => send({ cmd: "pick", trial: null }) }) : null,
-      get().read_only ? null : h("button", { className: "wb-quiet", textContent: "re-run", title: "Try this configuration once more, next", onclick: () => send({ cmd: "again", trial: p.trial }) }));
-    foot.replaceChildren(
-      h("div", {}, h("b", {}, `${p.chosen ? "" : "best: "}trial ${p.trial}`), ` ${MARKS[p.state] ?? ""} ${p.state}${p.value != null ? ` · ${p.value}` : ""} · `, config, buttons),
-      p.why && whyOpen ? h("div", { className: "wb-why" }, p.why) : "",
-      p.error ? h("details", { className: "wb-error" }, h("summary", {}, p.first), h("pre", {}, p.error)) : "",
-      p.printed.length ? h("details", { className: "wb-printed" }, h("summary", {}, `printed (${p.printed.length} lines)`), h("pre", {}, p.printed.join("\n"))) : "");
+      p.why ? quiet(`why this point ${open ? "▾" : "▸"}`, "Say in words why it was tried", () => { open = !open; draw(); }, { ariaExpanded: String(open) }) : null,
+      quiet("copy", "Copy the configuration as a Python dict", async (e) => { const b = e.currentTarget; put(b, (await copy(p.code)) ? "copied" : "failed"); setTimeout(() => put(b, "copy"), 1500); }),
+      p.chosen ? quiet(p.pinned ? "unpin" : "pin", "Keep this trial here while you look at others", () => send({ cmd: "pin" }), { ariaPressed: String(p.pinned) }) : null,
+      model.get("head").read_only ? null : quiet("re-run", "Try this configuration once more, next", () => send({ cmd: "again", trial: p.trial })),
+      p.chosen ? quiet("back to the best", "Show the best trial", () => send({ cmd: "pick" })) : null);
+    const config = p.config.map(([k, v]) => h("span", { className: "wb-pair" }, h("span", {}, k), ` ${v}`));
+    node.replaceChildren(
+      h("div", {}, h("b", {}, `${p.chosen ? "" : "best: "}trial ${p.trial}`), h("span", { className: `wb-mark wb-${p.state}`, ariaHidden: "true" }, ` ${MARKS[p.state] ?? ""}`), `${p.state}${p.value == null ? "" : ` · ${p.value}`}`, buttons),
+      h("div", { className: "wb-config" }, config),
+      ...(p.why && open ? [h("div", { className: "wb-why" }, p.why, quiet("see the picture ▸", "Show the model that chose it", () => { send({ cmd: "pick", trial: p.trial }); see("model"); }))] : []),
+      ...(p.error ? [h("details", { className: "wb-error", open: p.trial === opened, ontoggle: (e) => { opened = e.target.open ? p.trial : null; } }, h("summary", {}, p.first), h("pre", { tabIndex: 0 }, p.error))] : []));
+  }
+  return { nodes: [node], draw };
+}
+
+function render({ model, el }) {
+  const gone = new AbortController();
+  const embed = embedder(model, gone.signal);
+  let waiting = null, silent = null, tab = "progress";
+  const head = () => model.get("head");
+
+  // ---- what goes out, and what is said while no answer comes
+  const notice = h("div", { className: "wb-notice", role: "alert" });
+  const say = (text) => { notice.classList.toggle("wb-quietly", !text); put(notice, text || head().detail || (head().state === "ready" && !head().done ? "Press Start, or Step for one trial at a time." : "")); };
+  const heard = () => { clearTimeout(waiting); clearTimeout(silent); say(model.get("said").text ?? ""); };
+  function send(message) {
+    model.send(message);
+    clearTimeout(waiting);
+    clearTimeout(silent);
+    waiting = setTimeout(() => say("The kernel is busy; your click is waiting."), 500);
+    silent = setTimeout(() => say("The kernel has not answered for 20 seconds: it is still busy, or it has been restarted."), 20000);
   }
 
-  // ---- the whole
-  const root = h("div", { className: "wb-panel", tabIndex: 0, role: "group", "aria-label": "Run", "data-lm-suppress-shortcuts": "true",
-    onkeydown: (e) => {
-      e.stopPropagation();                       // JupyterLab would take the keys for its own commands
-      const own = e.target.closest("input, select, textarea, pre, [role=slider], [role=tablist], .wb-space-pane");
-      if (own || e.ctrlKey || e.metaKey || e.altKey || (e.key === " " && e.target.closest("button, summary"))) return;
-      const act = get().read_only
-        ? { ArrowRight: () => send({ cmd: "move", by: 1 }), ArrowLeft: () => send({ cmd: "move", by: -1 }), "?": () => help.click() }
-        : { " ": () => go.disabled || toggle(), s: () => step.disabled || send({ cmd: "step" }), ".": () => halt.disabled || stop(),
-            ArrowRight: () => send({ cmd: "move", by: 1 }), ArrowLeft: () => send({ cmd: "move", by: -1 }), "?": () => help.click() };
-      if (act[e.key]) { e.preventDefault(); act[e.key](); }
-    } },
-    title, first, detail, bar, controls, keys, notice, spaceBox, tablist, Object.values(panes), foot);
-  root.addEventListener("pointerdown", (e) => { if (!e.target.closest("button, input, select, textarea, a, summary, pre, [tabindex='0']:not(.wb-panel)")) root.focus({ preventScroll: true }); });
+  // ---- the parts
+  const top = topOf(model, send, say);
+  const figures = Object.fromEntries(["progress", "model", "curves"].map((name) => [name, h("div", { className: "wb-figure" })]));
+  const parts = { progress: { nodes: [figures.progress], draw() {} }, model: modelOf(model, send, figures.model), curves: { nodes: [figures.curves], draw() {} }, trials: tableOf(model, send), log: logOf(model) };
+  const foot = footOf(model, send, show);
+  const id = `wb${Math.random().toString(36).slice(2, 8)}`;
+  const panes = Object.fromEntries(TABS.map(([key]) => [key, h("div", { id: `${id}-${key}`, role: "tabpanel", className: `wb-pane wb-${key}` }, parts[key].nodes)]));
+  const tabs = Object.fromEntries(TABS.map(([key, label]) => [key, h("button", { type: "button", role: "tab", textContent: label, onclick: () => show(key), "aria-controls": `${id}-${key}` })]));
+  const tablist = h("div", { className: "wb-tabs", role: "tablist", ariaLabel: "Views", onkeydown: walkTabs }, Object.values(tabs));
+
+  function show(name) {
+    tab = name;
+    for (const [key] of TABS) {
+      panes[key].hidden = key !== name;
+      tabs[key].ariaSelected = String(key === name);
+      tabs[key].tabIndex = key === name ? 0 : -1;
+    }
+    if (figures[name]) embed(name, figures[name]);
+    model.send({ cmd: "tab", tab: name });
+  }
+  function walkTabs(e) {
+    const i = TABS.findIndex(([key]) => key === tab), next = { ArrowRight: i + 1, ArrowLeft: i - 1 + TABS.length, Home: 0, End: TABS.length - 1 }[e.key];
+    if (next === undefined) return;
+    e.preventDefault();
+    e.stopPropagation();
+    const [key] = TABS[next % TABS.length];
+    show(key);
+    tabs[key].focus();
+  }
+
+  const spacePane = h("div", { className: "wb-space-pane", hidden: true, id: `${id}-space` });
+  const fold = h("button", { type: "button", className: "wb-fold", title: "See and edit the search space", ariaExpanded: "false", "aria-controls": `${id}-space`, onclick: () => {
+    spacePane.hidden = !spacePane.hidden;
+    fold.ariaExpanded = String(!spacePane.hidden);
+    embed("space", spacePane);
+    drawFold();
+  } });
+  function drawFold() {
+    const n = head().n_parameters;
+    fold.hidden = !model.get("parts").space;
+    put(fold, `${spacePane.hidden ? "▸" : "▾"} Space · ${n} parameter${n === 1 ? "" : "s"}`);
+  }
+
+  const keys = h("div", { className: "wb-keys", hidden: true }, KEYS.map(([key, what]) => h("span", {}, h("kbd", {}, key), ` ${what}`)), h("span", {}, "while the panel has the focus"));
+  const help = h("button", { type: "button", className: "wb-quiet wb-help", textContent: "?", title: "Keys (?)", ariaLabel: "Help: keys", ariaExpanded: "false", onclick: () => { keys.hidden = !keys.hidden; help.ariaExpanded = String(!keys.hidden); } });
+  top.nodes[0].append(help);
+
+  // ---- keys
+  const always = { ArrowRight: () => send({ cmd: "move", by: 1 }), ArrowLeft: () => send({ cmd: "move", by: -1 }), "?": () => help.click() };
+  const driving = { " ": top.toggle, s: top.step, ".": top.stop };
+  function onkeydown(e) {
+    e.stopPropagation();                         // JupyterLab would take the keys for its own commands
+    const own = e.target.closest("input, select, textarea, pre, .wb-space-pane, .wb-scroll, .wb-lines, .js-plotly-plot");
+    const press = e.target.closest("button, summary") && (e.key === " " || e.key === "Enter");
+    const act = (head().read_only ? always : { ...always, ...driving })[e.key];
+    if (!act || own || press || e.ctrlKey || e.metaKey || e.altKey) return;
+    e.preventDefault();
+    act();
+  }
+  const root = h("div", { className: "wb-panel", tabIndex: 0, role: "group", ariaLabel: `Run ${head().name || "without a name"}`, "data-lm-suppress-shortcuts": "true", onkeydown },
+    top.nodes, keys, notice, fold, spacePane, tablist, Object.values(panes), foot.nodes);
+  root.addEventListener("pointerdown", (e) => {
+    if (!e.target.closest("button, input, select, textarea, a, label, summary, pre, .wb-space-pane, .wb-lines, .wb-scroll")) root.focus({ preventScroll: true });
+  });
   el.append(root);
 
-  const parts = model.get("parts"), takeOut = [];
-  const place = (name, where) => { if (parts[name]) embed(model, parts[name], where).then((out) => { if (gone.signal.aborted) out(); else takeOut.push(out); }); };
-  for (const name of Object.keys(figures)) place(name, figures[name]);
-  place("space", spacePane);
-
-  const heard = () => { clearTimeout(waiting); put(notice, model.get("said")); };
-  const on = { "change:head": head, "change:table": table, "change:lines": lines, "change:picked": () => { picked(); table(); }, "change:model": modelChoices, "change:ack": heard, "change:said": heard };
+  // ---- what comes in
+  const on = {
+    "change:head": () => { top.draw(); drawFold(); if (notice.classList.contains("wb-quietly")) say(""); }, "change:table": parts.trials.draw, "change:lines": parts.log.draw,
+    "change:picked": foot.draw, "change:model": parts.model.draw, "change:ack": heard, "change:said": heard,
+  };
   for (const [event, act] of Object.entries(on)) model.on(event, act);
-  head(); modelChoices(); table(); lines(); picked(); heard(); show(tab);
+  for (const act of new Set(Object.values(on))) act();
+  show(tab);
   return () => {
     gone.abort();
+    clearTimeout(waiting);
+    clearTimeout(silent);
     for (const [event, act] of Object.entries(on)) model.off(event, act);
-    for (const out of takeOut) out();
   };
 }
 

@@ -1,13 +1,11 @@
 """The panel that a run shows in a notebook cell: is it running, how far, how good, how long still, and why.
 
-One widget draws the chrome; figures and the space editor are its children. Only the pump's thread writes its traits;
-what the user does comes back as messages and is carried out by the pump as well.
+One widget draws the chrome; figures and the space editor are its children. Only the pump's thread writes the widget's
+state; what the user does comes back as messages, which wait in a queue until the pump carries them out.
 """
 
 from __future__ import annotations
 
-import html
-import math
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,31 +17,22 @@ import ipywidgets
 import traitlets as t
 
 from workbench.errors import WorkbenchError
-from workbench.events import Event, Printed, RunFinished, StateChanged, TrialFinished
-from workbench.history import Drawn
-from workbench.plots import marks
-from workbench.plots.curves import curves
-from workbench.plots.figure import empty
-from workbench.plots.history import history
-from workbench.plots.model import model
-from workbench.replay import Replay
+from workbench.events import Event, RunState
 from workbench.run import Run
 from workbench.search import catalogue
-from workbench.space import Space
 from workbench.trials import Trial, Trials
-from workbench_widgets.live_figure import LiveFigure
 from workbench_widgets.pump import pump
 from workbench_widgets.space_editor import SpaceEditor
-from workbench_widgets.view import Selection
+from workbench_widgets.threads import answer_at_once
+from workbench_widgets.view import FigureView, Selection
+from workbench_widgets.views import CurvesView, HistoryView, LogView, ModelView, TrialsView
+from workbench_widgets.words import first_line, number, short
 
 HERE = Path(__file__).parent
-PAGE = 100  # rows of one page of the table
-LINES = 300  # lines of the log
-HIDDEN_S = 1.0  # figures of tabs that are not in front are drawn once a second
-MODEL_S = 0.4  # the model is computed at most this often
+ACTIVE: tuple[RunState, ...] = ("running", "pausing", "stopping", "watching")
 
 
-class RunPanel(anywidget.AnyWidget):  # type: ignore[misc]
+class RunPanel(anywidget.AnyWidget):
     """Live panel of a run.
 
     Parameters
@@ -56,220 +45,119 @@ class RunPanel(anywidget.AnyWidget):  # type: ignore[misc]
 
     _esm = HERE / "run_panel.js"
     _css = HERE / "run_panel.css"
-    head = t.Dict().tag(sync=True)
+    head = t.Dict().tag(sync=True)  # the first lines: state, progress, best, times, settings
     table = t.Dict().tag(sync=True)
-    lines = t.List().tag(sync=True)
-    picked = t.Dict().tag(sync=True)
-    model = t.Dict().tag(sync=True)  # which parameters the model is drawn along, and which there are
-    said = t.Unicode().tag(sync=True)  # the last error of a command
+    lines: Any = t.List().tag(sync=True)
+    picked = t.Dict().tag(sync=True)  # the selected trial, else the best
+    model = t.Dict().tag(sync=True)  # what stands beside the picture of the model
+    said = t.Dict().tag(sync=True)  # the answer to the last command that could not be obeyed
     ack = t.Int().tag(sync=True)  # commands carried out
-    tab = t.Unicode("progress").tag(sync=True)
     parts = t.Dict().tag(sync=True, **ipywidgets.widget_serialization)
-
-    ticks = True  # the clock goes on although nothing happens
 
     def __init__(self, run: Run, selection: Selection | None = None) -> None:
         self.run, self.selection = run, selection or Selection()
-        self.trials = Trials()
-        self._replay = Replay(self.trials)
+        self.trials = Trials(first := run.log.since(0))
         self._commands: SimpleQueue[dict[str, Any]] = SimpleQueue()
-        self._log: list[str] = []
-        self._changed = {"progress", "model", "curves", "trials", "log", "picked"}
-        self._drawn_at: dict[str, float] = {}
-        self._page, self._sort, self._pinned = 0, ("trial", False), False
-        self._along: list[str | None] = [None, None]
-        self._figures = {name: LiveFigure(empty("")) for name in ("progress", "model", "curves")}
-        parts: dict[str, Any] = dict(self._figures)
+        self._pinned = False
+        self._eta: tuple[float, float | None] = (-1e9, None)
+        shared = self.trials, self.selection
+        self._model = ModelView(*shared)
+        self._figures: dict[str, FigureView] = {"progress": HistoryView(*shared), "model": self._model,
+                                                "curves": CurvesView(*shared)}
+        self._table = TrialsView(lambda page: self._put(table=page), *shared)
+        self._lines = LogView(lambda lines: self._put(lines=lines), *shared)
+        self._lines.fold(first)
+        self.views = [*self._figures.values(), self._table, self._lines]
+        parts: dict[str, Any] = {name: view.live for name, view in self._figures.items()}
         self.editor: SpaceEditor | None = None
-        if run.space is not None:
-            self.editor = SpaceEditor(run.space, editable=not run.read_only)
-            self.editor.observe(lambda change: self._command({"cmd": "space", "space": change["new"]}), "space")
-            parts["space"] = self.editor
-        super().__init__(parts=parts)
-        self.on_msg(lambda _, message, __: self._command(message))
-        self.selection.listen(lambda _: self._touch("picked", "progress", "curves", "model"))
-        self.fold(run.log.since(0))
-        self._cursor_taken = True
-        self.draw()
-        pump.attach(self, run.log)
+        if run.space is not None and not run.read_only:
+            self.editor = parts["space"] = SpaceEditor(run.space)
+            self.editor.observe(lambda change: self.command({"cmd": "space", "space": change["new"]}), "space")
+        super().__init__(parts=parts, head=self._head(), picked=self._picked(), table=self._table.content(),
+                         lines=list(self._lines.lines), model=self._model.content)
+        self._table.touch()
+        self.on_msg(lambda _, message, __: self.command(message))
+        answer_at_once(self)
+        self.selection.listen(lambda _: pump.ask(self))
+        pump.attach(self, run.log, cursor=len(first))
 
-    # ---- what comes in -----------------------------------------------------------------------------------------
+    # ---- what comes in ---------------------------------------------------------------------------------------------
 
-    def _command(self, message: dict[str, Any]) -> None:
-        """Take a command of the front end; any thread."""
+    def command(self, message: dict[str, Any]) -> None:
+        """Take a command of the front end; any thread. It is carried out by the pump."""
         self._commands.put(message)
-        pump.ask(self)
-
-    def _touch(self, *views: str) -> None:
-        self._changed |= set(views)
         pump.ask(self)
 
     def fold(self, events: Iterable[Event]) -> None:
         """Take in what happened."""
         events = list(events)
-        if getattr(self, "_cursor_taken", False):  # the pump begins at the log's first event again
-            events = events[self._n_first:]
-            self._cursor_taken = False
-        else:
-            self._n_first = len(events)
         self.trials.fold(events)
-        for e in events:
-            line = self._line(e)
-            if line:
-                self._log.append(line)
-        self._log = self._log[-LINES:]
-        if events:
-            self._changed |= {"progress", "model", "curves", "trials", "log", "picked"}
+        for view in self.views:
+            view.fold(events)
 
-    def _line(self, e: Event) -> str:
-        clock = time.strftime("%H:%M:%S", time.localtime(e.time))
-        match e:
-            case Printed():
-                return f"{clock} trial {e.trial} │ {e.text}"
-            case TrialFinished(state="failed"):
-                return f"{clock} trial {e.trial} failed: {first_line(e.error)}"
-            case StateChanged() if e.detail:
-                return f"{clock} {e.state}: {e.detail}"
-            case RunFinished(error=str(error)):
-                return f"{clock} {e.reason}: {error}"
-        return ""
+    # ---- what goes out ---------------------------------------------------------------------------------------------
 
-    # ---- what goes out -----------------------------------------------------------------------------------------
+    @property
+    def waits(self) -> bool:
+        """Whether something must still be drawn: a view, or the clock."""
+        return self.run.state in ACTIVE or any(v.waits for v in self.views)
+
+    @property
+    def n_shown(self) -> int:
+        """How many of its figures are on screen."""
+        return sum(v.n_shown for v in self._figures.values())
 
     def draw(self) -> None:
         """Carry out commands, then bring the panel up to date. Called by the pump alone."""
         n = self._obey()
-        head = self._head()
         with self.hold_sync():
-            if head != self.head:
-                self.head = head
-            if "picked" in self._changed:
-                self._changed.discard("picked")
-                self.picked = self._picked()
-            if self._due("trials", 0.3):
-                self.table = self._table()
-            if self._due("log", 0.3):
-                self.lines = list(self._log)
-            if n:
-                self.ack += n
-        self._draw_figures()
+            self._put(head=self._head(), picked=self._picked())
+            for view in (self._table, self._lines):
+                view.draw()
+            self.ack += n
+        for figure in self._figures.values():
+            figure.draw()
+        self._put(model=self._model.content)
 
-    def _due(self, name: str, every_s: float) -> bool:
-        """Whether a changed view should be drawn now: often in front, once a second behind."""
-        now = time.monotonic()
-        wait = every_s if self.tab == name else HIDDEN_S
-        ended = self.run.state not in ("running", "pausing", "stopping", "watching")
-        if name not in self._changed or (now - self._drawn_at.get(name, -1e9) < wait and not ended):
-            return False
-        self._changed.discard(name)
-        self._drawn_at[name] = now
-        return True
-
-    def _draw_figures(self) -> None:
-        chosen = self.selection.trial
-        if self._due("progress", 0.0):
-            self._figures["progress"].update(history(self.trials, chosen))
-        if self._due("curves", 0.2):
-            self._figures["curves"].update(curves(self.trials, chosen))
-        if self._due("model", MODEL_S):
-            self._figures["model"].update(self._model())
+    def _put(self, **state: Any) -> None:
+        """Write traits that differ."""
+        for name, value in state.items():
+            if getattr(self, name) != value:
+                setattr(self, name, value)
 
     def _head(self) -> dict[str, Any]:
         run, trials = self.run, self.trials
         best = trials.best
-        eta = run.eta_s
         return {
             "state": run.state, "detail": run.detail, "name": run.name or "", "where": run.where, "saved": run.saved,
             "read_only": run.read_only, "done": trials.n_done, "total": run.n_trials, "running": trials.n_running,
             "failed": trials.n_by_state.get("failed", 0), "pruned": trials.n_by_state.get("pruned", 0),
             "best": None if best is None else number(trials.value(best.loss)),
-            "best_trial": None if best is None else best.number,
-            "elapsed_s": round(run.elapsed_s), "eta_s": None if eta is None else round(eta),
-            "algorithm": catalogue.label(run.algorithm) if run.algorithm is not None else "",
-            "algorithms": list(catalogue.LABELLED) if run.space is not None else [],
-            "workers": run.n_workers, "maximize": trials.maximize, "has_space": run.space is not None,
+            "best_trial": None if best is None else best.number, "maximize": run.direction == "maximize",
+            "elapsed_s": int(run.elapsed_s), "eta_s": self._eta_s(), "algorithm": catalogue.label(run.algorithm),
+            "algorithms": list(catalogue.LABELLED) if "space" in self.parts or self.editor else [],
+            "workers": run.n_workers, "n_parameters": 0 if run.space is None else len(run.space),
         }
 
-    def _model(self) -> dict[str, Any]:
-        number, why = self._explained()
-        if number is None:
-            self.model = {"names": [], "x": None, "y": None, "two": False}
-            return empty("The model appears with the first suggestion. Press Start, or Step.", height=420)
-        space = self._replay.space_of(number)
-        if space is None:
-            return empty("An Optuna objective makes its space as it goes; for a picture of the model, declare the "
-                         "space.", height=420)
-        names = list(space.names)
-        if self._along[0] not in names:
-            self._along = [self._first_parameter(space), None]
-        x, y = self._along
-        assert x is not None
-        two = hasattr(why, "acquisition")
-        self.model = {"names": names, "x": x, "y": y if two else None, "two": two, "trial": number}
-        return model(self._replay.history_before(number), why, x, y if two else None, maximize=self.trials.maximize)
-
-    def _first_parameter(self, space: Space) -> str:
-        numeric = [c.name for c in space.columns if c.kind != "choice"]
-        return (numeric or list(space.names))[0]
-
-    def _explained(self) -> tuple[int | None, Any]:
-        """The trial whose model is shown: the picked one, else the newest that a model chose."""
-        trials = self.trials.by_number
-        if self.selection.trial in trials and trials[self.selection.trial].why is not None:
-            return self.selection.trial, trials[self.selection.trial].why
-        newest = None
-        for t in reversed(trials.values()):
-            if t.why is not None and not isinstance(t.why, Drawn):
-                return t.number, t.why
-            newest = newest if newest is not None else t
-        return (None, None) if newest is None else (newest.number, newest.why)
-
-    def _table(self) -> dict[str, Any]:
-        trials = list(self.trials.by_number.values())
-        column, down = self._sort
-        names = list(dict.fromkeys(k for tr in trials[-2000:] for k in tr.config))
-        trials.sort(key=lambda tr: self._sort_key(tr, column), reverse=down)
-        pages = max(1, -(-len(trials) // PAGE))
-        self._page = min(self._page, pages - 1)
-        rows = [self._row(tr, names) for tr in trials[self._page * PAGE:(self._page + 1) * PAGE]]
-        return {"names": names, "rows": rows, "page": self._page, "pages": pages, "sort": column, "down": down,
-                "total": len(trials)}
-
-    def _sort_key(self, tr: Trial, column: str) -> Any:
-        match column:
-            case "trial":
-                value: Any = tr.number
-            case "value":
-                value = self.trials.value(tr.loss)
-            case "seconds":
-                value = tr.seconds
-            case "state":
-                value = tr.state
-            case _:
-                value = tr.config.get(column)
-        missing = value is None or (isinstance(value, float) and math.isnan(value))
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return missing, 0, float(value), ""
-        return missing, 1, 0.0, str(value)
-
-    def _row(self, tr: Trial, names: list[str]) -> list[Any]:
-        return [tr.number, tr.state, "" if tr.loss is None else number(self.trials.value(tr.loss)),
-                *(short(tr.config[k]) if k in tr.config else "" for k in names),
-                "" if tr.seconds is None else f"{tr.seconds:.3g}", first_line(tr.error)]
+    def _eta_s(self) -> int | None:
+        now = time.monotonic()
+        if now - self._eta[0] > 1.0 or self.run.state not in ACTIVE:
+            self._eta = now, self.run.eta_s
+        eta = self._eta[1]
+        return None if eta is None else round(eta)
 
     def _picked(self) -> dict[str, Any]:
-        tr = self.trials.by_number.get(self.selection.trial if self.selection.trial is not None else -1)
+        tr = self.trials.by_number.get(-1 if self.selection.trial is None else self.selection.trial)
         chosen = tr is not None
         tr = tr or self.trials.best
         if tr is None:
             return {}
         return {"trial": tr.number, "state": tr.state, "chosen": chosen, "pinned": chosen and self._pinned,
                 "value": None if tr.loss is None else number(self.trials.value(tr.loss)),
-                "config": [[k, short(v)] for k, v in tr.config.items()], "code": repr(tr.config),
-                "why": "" if tr.why is None else tr.why.summary(), "error": tr.error or "",
-                "first": first_line(tr.error), "printed": tr.printed[-20:]}
+                "config": [[k, short(v)] for k, v in tr.config.items()], "code": repr(tr.config), "why": _why(tr),
+                "error": (tr.error or "")[-20_000:], "first": first_line(tr.error)}
 
-    # ---- commands ----------------------------------------------------------------------------------------------
+    # ---- commands --------------------------------------------------------------------------------------------------
 
     def _obey(self) -> int:
         n = 0
@@ -278,62 +166,57 @@ class RunPanel(anywidget.AnyWidget):  # type: ignore[misc]
                 message = self._commands.get_nowait()
             except Empty:
                 return n
-            n += "cmd" in message and "space" not in message
+            n += "space" not in message
             try:
-                self.said = ""
                 self._do(message)
-            except WorkbenchError as error:
-                self.said = str(error)
+                self._put(said={})
+            except (WorkbenchError, KeyError, TypeError, ValueError) as error:
+                self.said = {"text": str(error), "at": time.time()}
 
     def _do(self, m: dict[str, Any]) -> None:
         run = self.run
-        match m.get("cmd"):
-            case "start":
+        match m:
+            case {"cmd": "start"}:
                 run.start()
-            case "pause":
+            case {"cmd": "pause"}:
                 run.pause()
-            case "step":
+            case {"cmd": "step"}:
                 run.step(block=False)
-            case "stop":
+            case {"cmd": "stop"}:
                 run.stop()
-            case "n_trials" | "n_workers":
-                run.configure(**{m["cmd"]: m["value"]})
-            case "algorithm" if m.get("value") in catalogue.LABELLED:
-                run.configure(algorithm=catalogue.LABELLED[m["value"]])
-            case "space":
-                run.configure(space=m["space"])
-            case "pick":
-                self._pick(m.get("trial"))
-            case "move":
-                self._move(int(m["by"]))
-            case "pin":
+            case {"cmd": "n_trials" | "n_workers" as what, "value": value}:
+                run.configure(**{what: value})
+            case {"cmd": "algorithm", "value": str(label)} if label in catalogue.LABELLED:
+                run.configure(algorithm=catalogue.LABELLED[label])
+            case {"cmd": "space", "space": space} if space is not None:
+                run.configure(space=space)
+            case {"cmd": "again", "trial": int(trial)}:
+                run.enqueue(self.trials.by_number[trial].config)
+            case _:
+                self._look(m)
+
+    def _look(self, m: dict[str, Any]) -> None:
+        """Carry out what changes the view alone."""
+        match m:
+            case {"cmd": "pick", "trial": int(trial)}:
+                self._pinned = False
+                self.selection.pick(trial if trial in self.trials.by_number else None)
+            case {"cmd": "pick"} if not self._pinned:
+                self.selection.pick(None)
+            case {"cmd": "move", "by": int(by)}:
+                self._move(by)
+            case {"cmd": "pin"}:
                 self._pinned = not self._pinned
-                self._touch("picked")
-            case "again":
-                run.enqueue(self.trials.by_number[int(m["trial"])].config)
-            case "along":
-                self._along = [m.get("x"), m.get("y") or None]
-                self._drawn_at.pop("model", None)
-                self._touch("model")
-            case "page":
-                self._page = max(0, int(m["page"]))
-                self._table_now()
-            case "sort":
-                self._sort = (str(m["by"]), self._sort == (str(m["by"]), False))
-                self._page = 0
-                self._table_now()
-            case "tab":
-                self.tab = str(m["tab"])
-                self._drawn_at.pop(self.tab, None)
-
-    def _table_now(self) -> None:
-        self._drawn_at.pop("trials", None)
-        self._touch("trials")
-
-    def _pick(self, trial: int | None) -> None:
-        if self._pinned and trial is None:
-            return
-        self.selection.pick(trial if trial in self.trials.by_number else None)
+            case {"cmd": "along", "x": str(x)}:
+                self._model.along(x, m.get("y") or None)
+            case {"cmd": "page", "page": int(page)}:
+                self._table.turn_to(page)
+            case {"cmd": "sort", "by": str(column)}:
+                self._table.sort_by(column)
+            case {"cmd": "tab", "tab": str(tab)}:
+                for name, view in (("trials", self._table), ("log", self._lines)):
+                    view.front = name == tab
+                    view.draw()
 
     def _move(self, by: int) -> None:
         numbers = list(self.trials.by_number)
@@ -343,7 +226,7 @@ class RunPanel(anywidget.AnyWidget):  # type: ignore[misc]
         i = numbers.index(now) + by if now in numbers else (len(numbers) - 1 if by < 0 else 0)
         self.selection.pick(numbers[min(max(i, 0), len(numbers) - 1)])
 
-    # ---- static ------------------------------------------------------------------------------------------------
+    # ---- the end, and places without a kernel ----------------------------------------------------------------------
 
     def close(self) -> None:
         """Take the panel and its parts away; the run goes on."""
@@ -353,27 +236,14 @@ class RunPanel(anywidget.AnyWidget):  # type: ignore[misc]
         super().close()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        self._figures["progress"].push_once()
+        self._figures["progress"].live.push_once()
         bundle = super()._repr_mimebundle_(**kwargs)
         data, meta = bundle if isinstance(bundle, tuple) else (bundle, {})
         return {**(data or {}), "text/plain": repr(self.run), "text/html": self.run._repr_html_()}, meta
 
 
-def number(value: float | None) -> str:
-    """Write a value with three or four significant digits."""
-    return "" if value is None else marks.three(value) if abs(value) < 1e5 else f"{value:.3g}"
-
-
-def short(value: Any) -> str:
-    """Write a parameter's value for a narrow place."""
-    text = marks.three(value) if isinstance(value, float) else str(value)
-    return text if len(text) <= 40 else text[:37] + "…"
-
-
-def first_line(error: str | None) -> str:
-    """The line of a traceback that says what went wrong: its last."""
-    lines = (error or "").strip().splitlines()
-    return lines[-1][:200] if lines else ""
+def _why(tr: Trial) -> str:
+    return "" if tr.why is None else tr.why.summary()
 
 
 def show(run: Run, **kwargs: Any) -> Any:
@@ -382,6 +252,3 @@ def show(run: Run, **kwargs: Any) -> Any:
     if panel is None or panel.comm is None:
         panel = run._panel = RunPanel(run)  # type: ignore[attr-defined]
     return panel._repr_mimebundle_(**kwargs)
-
-
-__all__ = ["RunPanel", "html", "show"]

@@ -21,7 +21,8 @@ def short(value: Any, width: int = 40) -> str:
 
 
 def first_line(error: str | None) -> str:
-    """Return the line of a traceback that says what went wrong: its last that is not indented."""
-    lines = [line for line in (error or "").strip().splitlines() if line.strip()]
-    plain = [line for line in lines if not line.startswith((" ", "\t"))]
-    return (plain or lines or [""])[-1][:200]
+    """Return the line of a traceback that names the error: the first after its last frame."""
+    lines = [line for line in (error or "").splitlines() if line.strip()]
+    last_frame = max((i for i, line in enumerate(lines) if line.startswith('  File "')), default=-1)
+    after = [line for line in lines[last_frame + 1:] if not line.startswith(" ")]
+    return (after or lines or [""])[0].strip()[:200]

@@ -20,12 +20,13 @@ def curves(trials: Trials, selected: int | None = None) -> dict[str, Any]:
     with_curve = [t for t in trials.by_number.values() if t.curve]
     if not with_curve:
         return empty("No learning curve. An objective that yields one loss per epoch, or reports to Optuna, has one.")
-    keep = with_curve[-MAX_CURVES:]
-    keep += [t for t in (trials.best, trials.by_number.get(selected if selected is not None else -1))
-             if t is not None and t.curve and t not in keep]
+    keep = {t.number: t for t in with_curve[-MAX_CURVES:]}
+    for t in (trials.best, trials.by_number.get(-1 if selected is None else selected)):
+        if t is not None and t.curve:
+            keep[t.number] = t
     data, seen = [], set()
     everything = []
-    for t in keep:
+    for t in keep.values():
         steps = np.array([k for k, _ in t.curve], dtype=float)
         values = np.array([trials.value(v) for _, v in t.curve], dtype=float)
         everything.append(values[np.isfinite(values)])
@@ -38,13 +39,13 @@ def curves(trials: Trials, selected: int | None = None) -> dict[str, Any]:
             line["mode"] = "lines+markers"
         seen.add(name)
         data.append({**line, "legendgroup": name, "opacity": 1.0 if best or chosen or t.state == "running" else 0.55,
-                     "text": [hover_text(t)] * len(steps), "customdata": [t.number] * len(steps),
+                     "text": hover_text(t), "meta": t.number,  # one text for all points; a click picks the trial
                      "hovertemplate": "%{text}<br>step %{x}: %{y:.4g}<extra></extra>"})
     finite = np.concatenate(everything) if everything else np.empty(0)
     layout = {"title": m.title("Learning curves"), "height": 340, "hovermode": "closest",
               "xaxis": {"title": {"text": "step"}},
               "yaxis": {"title": {"text": "value" if trials.maximize else "loss"},
                         "type": "log" if use_log(finite) else "linear"},
-              "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
-              "margin": {"l": 60, "r": 16, "t": 48, "b": 44}}
+              "legend": m.LEGEND,
+              "margin": {"l": 60, "r": 16, "t": 56, "b": 44}}
     return {"data": data, "layout": layout}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -20,6 +21,7 @@ def safe(text: Any) -> str:
 def empty(message: str, *, height: int = 320) -> dict[str, Any]:
     """Draw no data but a sentence that says what will be here."""
     none = {"visible": False, "fixedrange": True}
+    text = "<br>".join(safe(line) for line in textwrap.wrap(message, 64))
     return {"data": [], "layout": {"xaxis": none, "yaxis": none, "height": height, "annotations": [
-        {"text": safe(message), "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5,
+        {"text": text, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5,
          "font": {"size": 14}}]}}

@@ -13,7 +13,7 @@ from workbench.trials import Trial, Trials
 
 _MARKS = {"complete": ("circle", m.BLUE), "pruned": ("line-ew", m.PURPLE), "failed": ("x-thin", m.RED),
           "interrupted": ("square-open", m.GREY)}
-MAX_DOTS = 400
+MAX_DOTS = 300
 
 
 def hover_text(t: Trial) -> str:
@@ -44,7 +44,8 @@ def history(trials: Trials, selected: int | None = None) -> dict[str, Any]:
         if not rows:
             continue
         y = np.where(np.isfinite(values[rows]), values[rows], top)
-        dots = m.dots(place[rows].astype(float), y, state, color, size=8, symbol=symbol, hover="%{text}<br>value %{y:.4g}")
+        hover = "%{text}" if state == "failed" else "%{text}<br>value %{y:.4g}"
+        dots = m.dots(place[rows].astype(float), y, state, color, size=8, symbol=symbol, hover=hover)
         data.append({**dots, "text": [hover_text(told[i]) for i in rows], "customdata": [told[i].number for i in rows]})
     data += _best_line(told, values, place, maximize=trials.maximize)
     if trials.best is not None:
@@ -52,17 +53,24 @@ def history(trials: Trials, selected: int | None = None) -> dict[str, Any]:
     if selected is not None and selected in trials.told:
         data.append(_ring(place, told, values, selected, "selected", m.ORANGE, 19))
     layout = {"title": m.title("Best so far"), "height": 340, "hovermode": "closest",
-              "xaxis": {"title": {"text": "results, in the order told"}, "range": [0.3, max(len(told), 5) + 0.7]},
+              "xaxis": {"title": {"text": "results, in the order told"}, "range": [0.3, _room(len(told), trials) + 0.7]},
               "yaxis": {"title": {"text": "value (larger is better)" if trials.maximize else "loss"},
                         "type": "log" if log else "linear"},
-              "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
-              "margin": {"l": 60, "r": 16, "t": 48, "b": 44}}
+              "legend": m.LEGEND,
+              "margin": {"l": 60, "r": 16, "t": 56, "b": 44}}
     return {"data": data, "layout": layout}
 
 
 def use_log(finite: np.ndarray[Any, Any]) -> bool:
     """Whether a log axis helps: all values positive, over more than two decades."""
     return len(finite) > 3 and bool(finite.min() > 0) and math.log10(finite.max() / finite.min()) > 2
+
+
+def _room(n: int, trials: Trials) -> int:
+    """Length of the axis: a round number that seldom changes, at most the number of trials that was asked for."""
+    round_up = next(r for e in range(9) for r in (int(10**e), int(2 * 10**e), int(5 * 10**e)) if r >= max(n, 10))
+    planned = trials.started.n_trials if trials.started is not None else None
+    return round_up if planned is None or planned < n else min(round_up, max(planned, 5))
 
 
 def _thinned(n: int) -> list[int]:

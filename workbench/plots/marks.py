@@ -13,7 +13,10 @@ from workbench.space import Array
 
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#2b8cc4", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#8c8c8c"
 
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 Dict = dict[str, Any]
+LEGEND: Dict = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"}
 
 
 def fade(color: str, alpha: float) -> str:
@@ -28,10 +31,18 @@ def three(value: float) -> str:
         return "–" if math.isnan(value) else ("∞" if value > 0 else "−∞")
     if value != 0 and not 1e-3 <= abs(value) < 1e5:
         mantissa, exponent = f"{value:.2e}".split("e")
-        raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        raised = str(int(exponent)).translate(SUPERSCRIPT)
         return f"{mantissa}×10{raised}".replace("-", "−")
     digits = 2 if value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:.{digits}f}".replace("-", "−")
+
+
+def power(value: float) -> str:
+    """Write a number for a log axis: a power of ten as one where that is shorter."""
+    exponent = math.log10(value)
+    if abs(exponent - round(exponent)) > 1e-9 or 0.1 <= value <= 100:
+        return f"{value:g}"
+    return f"10{str(round(exponent)).translate(SUPERSCRIPT)}"
 
 
 def line(x: Array, y: Array, name: str, color: str, *, axis: str = "", width: float = 2, dash: str = "solid",

@@ -14,6 +14,9 @@ from workbench.search.gp_bo import GPExplanation, GPSlice, GPSurface, slice_1d, 
 from workbench.search.tpe import TPEExplanation, TPESlice, densities
 from workbench.space import Choice, Space
 
+HEIGHT = 420
+FEW = 12  # up to so many levels are drawn as marks, not as a line
+DEPTH = 8.0  # how far below its top an acquisition is shown: EI a three thousandth of its best is nothing
 CIVIDIS = [[0.0, "#00224e"], [0.25, "#434e6c"], [0.5, "#7d7c78"], [0.75, "#bcae6c"], [1.0, "#fee838"]]
 
 
@@ -40,108 +43,122 @@ def model(history: History, why: Explanation | None, name: str, name_y: str | No
             return posterior(slice_1d(history, why, name), history.space, sign=sign)
         case TPEExplanation():
             return tpe(densities(history, why, name), history.space)
-        case Drawn():
-            return empty(f"No model yet: this point was drawn without one ({why.how}).", height=420)
-        case None:
-            return empty("No model to show: the algorithm gives no reasons. GP-BO and TPE do.", height=420)
-    return empty(why.summary(), height=420)
+    return without(why)
 
 
-def axis(space: Space, name: str, u: Any) -> dict[str, Any]:
+def without(why: Explanation | None) -> dict[str, Any]:
+    """Say why there is no model to draw."""
+    if isinstance(why, Drawn):
+        return empty(f"No model yet: this point was drawn without one ({why.how}).", height=HEIGHT)
+    if why is None:
+        return empty("No model to show: this point came without reasons. GP-BO and TPE give them.", height=HEIGHT)
+    return empty(why.summary(), height=HEIGHT)
+
+
+def axis(space: Space, name: str) -> dict[str, Any]:
     """Axis of a parameter over its unit interval, with ticks in the user's units: decades on a log scale."""
     p = space[name]
-    if isinstance(p, Choice) or (p.n_levels is not None and p.n_levels <= 12):
-        ticks = p.levels()
-        text = [safe(v) for v in p.values()]
-        low, high = (0.0, 1.0) if len(ticks) > 1 else (0.0, 1.0)
+    if isinstance(p, Choice):
+        ticks, text = p.levels(), [safe(_cut(v)) for v in p.values()]
     else:
-        low, high = 0.0, 1.0
-        values = _nice(float(p.low), float(p.high), log=p.log)
+        few = p.n_levels is not None and p.n_levels <= FEW
+        values = [float(v) for v in p.values()] if few else _nice(float(p.low), float(p.high), log=p.log)
         ticks = np.array([p.to_unit(v) for v in values])  # type: ignore[arg-type]
-        text = [m.three(v) if v else "0" for v in values]
-        if p.log:
-            text = [f"10{str(round(np.log10(v))).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
-                    if abs(np.log10(v) - round(np.log10(v))) < 1e-9 and not 1e-1 <= v <= 100 else f"{v:g}" for v in values]
-        else:
-            text = [f"{v:g}" for v in values]
-    del u
-    return {"title": {"text": safe(name)}, "range": [low - 0.02, high + 0.02], "tickvals": ticks, "ticktext": text,
+        text = [m.power(v) if p.log else f"{v:g}" for v in values]
+    return {"title": {"text": safe(_cut(name))}, "range": [-0.02, 1.02], "tickvals": ticks, "ticktext": text,
             "zeroline": False}
+
+
+def _cut(text: Any, width: int = 24) -> str:
+    return str(text) if len(str(text)) <= width else str(text)[:width - 1] + "…"
 
 
 def _nice(low: float, high: float, *, log: bool) -> list[float]:
     """Round numbers between two ends: powers of ten on a log scale, else five or so even ones."""
-    if log:
-        a, b = int(np.ceil(np.log10(low) - 1e-9)), int(np.floor(np.log10(high) + 1e-9))
-        step = max(1, (b - a) // 6)
-        decades = [10.0**k for k in range(a, b + 1, step)]
-        return decades if len(decades) > 1 else sorted({low, *decades, high})
     if high <= low:
         return [low]
+    if log:
+        a, b = int(np.ceil(np.log10(low) - 1e-9)), int(np.floor(np.log10(high) + 1e-9))
+        decades = [10.0**k for k in range(a, b + 1, max(1, (b - a) // 6))]
+        return decades if len(decades) > 1 else sorted({low, *decades, high})
     raw = (high - low) / 5
     power = 10.0 ** np.floor(np.log10(raw))
     step = power * min((1, 2, 2.5, 5, 10), key=lambda k: abs(k * power - raw))
-    return [float(f"{v:.10g}") for v in np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1) * step]
+    first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
+    return [float(f"{k * step:.10g}") + 0.0 for k in np.arange(first, last + 1)]  # + 0.0: no "-0"
 
 
 def posterior(s: GPSlice, space: Space, *, sign: float = 1.0) -> dict[str, Any]:
     """Posterior mean, 95 % band and observations; the acquisition under them; the next point as a vertical line."""
-    levels = len(s.u) <= 12
-    mean, lower, upper = sign * s.mean, sign * s.lower, sign * s.upper
-    if levels:
-        bars = {**m.dots(s.u, mean, "mean ± 95 %", m.BLUE, size=10, symbol="line-ew", hover="mean %{y:.4g}"),
-                "error_y": {"type": "data", "symmetric": False, "array": np.abs(np.maximum(upper, lower) - mean),
-                            "arrayminus": np.abs(mean - np.minimum(upper, lower)), "color": m.BLUE}}
-        data = [bars]
-    else:
-        data = [*m.band(s.u, lower, upper, "95 %", m.BLUE), m.line(s.u, mean, "mean", m.BLUE)]
+    mean = sign * s.mean
+    lower, upper = np.minimum(sign * s.lower, sign * s.upper), np.maximum(sign * s.lower, sign * s.upper)
     shown = sign * np.where(np.isfinite(s.observed_loss), s.observed_loss, np.nan)
-    data.append(m.dots(s.observed_u, shown, "observed", m.GREY, size=7,
-                       hover="%{y:.4g} (its other parameters differ from the slice)"))
     name = LABELS[s.acquisition_name]
-    finite = np.where(np.isfinite(s.acquisition), s.acquisition, np.nan)
-    score = _raised(finite)
-    if levels:
-        data.append({"type": "bar", "x": s.u, "y": score, "name": name, "marker": {"color": m.ORANGE, "opacity": 0.6},
-                     "width": 0.5 / len(s.u), "yaxis": "y2", "hovertemplate": "%{y:.3g}<extra>" + name + "</extra>"})
+    score = _raised(s.acquisition)
+    floor = np.nanmin(score, initial=0.0 if s.acquisition_name in ("ei", "pi") else np.inf)
+    floor = floor if np.isfinite(floor) else 0.0
+    if len(s.u) <= FEW:  # a level is no line: a mark with bars
+        whiskers = {"type": "data", "symmetric": False, "array": upper - mean, "arrayminus": mean - lower, "color": m.BLUE}
+        data = [{**m.dots(s.u, mean, "mean, 95 %", m.BLUE, size=14, symbol="line-ew", hover="mean %{y:.4g}"),
+                 "error_y": whiskers},
+                {"type": "bar", "x": s.u, "y": score - floor, "base": floor, "name": name, "width": 0.5 / len(s.u),
+                 "marker": {"color": m.fade(m.ORANGE, 0.6)}, "yaxis": "y2",
+                 "hovertemplate": "%{y:.3g}<extra>" + name + "</extra>"}]
     else:
-        data.append({**m.area(s.u, score, name, m.ORANGE), "yaxis": "y2"})
-    shapes = []
-    if s.next_u is not None:
-        shape, _ = m.upright(s.next_u, m.RED)
-        shapes.append(shape)
-        data.append({**m.line(np.array([s.next_u]), np.array([np.nan]), "next point", m.RED), "hoverinfo": "skip"})
-    layout = _two_rows(f"What the Gaussian process believes along {safe(s.name)}", axis(space, s.name, s.u),
+        data = [*m.band(s.u, lower, upper, "95 %", m.BLUE), m.line(s.u, mean, "mean", m.BLUE),
+                *_filled(s.u, score, floor, name)]
+    data.append(m.dots(s.observed_u, shown, "observed", m.GREY, size=7,
+                       hover="observed %{y:.4g}<br>(its other parameters differ)"))
+    layout = _two_rows(f"What the Gaussian process believes along {safe(_cut(s.name))}", axis(space, s.name),
                        "value" if sign < 0 else "loss", name)
-    layout["yaxis"]["range"] = _focus(np.concatenate([lower[np.isfinite(lower)], upper[np.isfinite(upper)]]), shown)
-    return {"data": data, "layout": {**layout, "shapes": shapes}}
+    inside = np.isfinite(lower) & np.isfinite(upper)
+    layout["yaxis"]["range"] = _focus(np.concatenate([lower[inside], upper[inside]]), shown)
+    return {"data": data + _next(s.next_u), "layout": {**layout, "shapes": _next_line(s.next_u)}}
+
+
+def _filled(u: Any, score: Any, floor: float, name: str) -> list[m.Dict]:
+    """Curve filled down to a floor that need not be zero."""
+    base = m.line(u, np.full(len(u), floor), name, m.ORANGE, width=0, legend=False)
+    curve = m.line(u, score, name, m.ORANGE, width=1.5)
+    return [{**base, "yaxis": "y2", "hoverinfo": "skip", "hovertemplate": None},
+            {**curve, "yaxis": "y2", "fill": "tonexty", "fillcolor": m.fade(m.ORANGE, 0.35),
+             "hovertemplate": "%{y:.3g}<extra>" + name + "</extra>"}]
+
+
+def _next(u: float | None) -> list[m.Dict]:
+    """Entry of the legend for the vertical line."""
+    none = np.array([np.nan])
+    return [] if u is None else [{**m.line(none, none, "next point", m.RED), "hoverinfo": "skip"}]
+
+
+def _next_line(u: float | None) -> list[m.Dict]:
+    return [] if u is None else [m.upright(u, m.RED)[0]]
 
 
 def _focus(band: Any, observed: Any) -> list[float]:
     """Range that shows the band whole, and observations as far as they do not squash it."""
     seen = observed[np.isfinite(observed)]
     if not len(band):
-        return m.room(seen)
+        return m.room(seen) if len(seen) else [0.0, 1.0]
     low, high = float(band.min()), float(band.max())
     width = (high - low) or 1.0
-    near = seen[(seen >= low - width) & (seen <= high + width)]
-    return m.room(np.array([low, high]), near)
+    return m.room(np.array([low, high]), seen[(seen >= low - width) & (seen <= high + width)])
 
 
 def _raised(score: Any) -> Any:
-    """Lift log scores so that the area under them is seen: floor 12 below the top, zero at the floor."""
+    """Cut the logarithm of a score off far below its top, where it would press the rest flat; nan where not finite."""
+    score = np.where(np.isfinite(score), score, np.nan)
     if not np.isfinite(score).any():
         return score
-    top = np.nanmax(score)
-    return np.maximum(score, top - 12.0) if top < 0 or np.nanmin(score) < top - 12 else score
+    return np.fmax(score, np.nanmax(score) - DEPTH)
 
 
 def _two_rows(title: str, x: dict[str, Any], top: str, bottom: str) -> dict[str, Any]:
-    return {"title": m.title(title), "height": 420, "xaxis": {**x, "anchor": "y2", "domain": [0, 1]},
-            "yaxis": {"title": {"text": top}, "domain": [0.36, 1]},
-            "yaxis2": {"title": {"text": bottom}, "domain": [0, 0.26], "anchor": "x", "showticklabels": False},
-            "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
-            "margin": {"l": 60, "r": 16, "t": 48, "b": 44}, "hovermode": "closest"}
+    return {"title": m.title(title), "height": HEIGHT, "xaxis": {**x, "anchor": "y2", "domain": [0, 1]},
+            "yaxis": {"title": {"text": top}, "domain": [0.36, 1], "zeroline": False},
+            "yaxis2": {"title": {"text": bottom}, "domain": [0, 0.28], "anchor": "x", "showticklabels": False,
+                       "zeroline": False, "showgrid": False},
+            "legend": m.LEGEND, "margin": {"l": 60, "r": 16, "t": 56, "b": 44}, "hovermode": "closest"}
 
 
 def surface(s: GPSurface, space: Space, *, sign: float = 1.0) -> dict[str, Any]:
@@ -167,8 +184,8 @@ def surface(s: GPSurface, space: Space, *, sign: float = 1.0) -> dict[str, Any]:
         if s.next_x is not None and s.next_y is not None:
             data.append(m.dots(unit(px, [s.next_x]), unit(py, [s.next_y]), "next point", m.RED, axis=k, size=12,
                                symbol="cross", legend=not k, hover="next point"))
-    x, y = axis(space, s.name_x, ux), axis(space, s.name_y, uy)
-    layout = {"title": m.title(f"Mean (left) and {LABELS[s.acquisition_name]} (right)"), "height": 420,
+    x, y = axis(space, s.name_x), axis(space, s.name_y)
+    layout = {"title": m.title(f"Mean (left) and {LABELS[s.acquisition_name]} (right)"), "height": HEIGHT,
               "xaxis": {**x, "domain": [0, 0.43]}, "yaxis": {**y, "title": {"text": safe(s.name_y)}},
               "xaxis2": {**x, "domain": [0.56, 0.99]}, "yaxis2": {**y, "title": {"text": ""}, "anchor": "x2"},
               "showlegend": False, "margin": {"l": 70, "r": 30, "t": 48, "b": 44}, "hovermode": "closest"}
@@ -177,30 +194,40 @@ def surface(s: GPSurface, space: Space, *, sign: float = 1.0) -> dict[str, Any]:
 
 def tpe(s: TPESlice, space: Space) -> dict[str, Any]:
     """Density of the good and of the bad trials along one parameter; their ratio and the candidates under them."""
-    levels = len(s.u) <= 12
-    candidates = s.candidates_u[np.isfinite(s.candidates_u)]
-    scores = s.scores[np.isfinite(s.candidates_u)]
-    if levels:
+    good, bad, ratio = "l: good", "g: bad", "l / g"
+    if len(s.u) <= FEW:
         width = 0.35 / len(s.u)
-        bars = [("l: good", s.good, m.BLUE, "y", -width / 2), ("g: bad", s.bad, m.ORANGE, "y", width / 2)]
-        data: list[m.Dict] = [{"type": "bar", "x": s.u + shift, "y": h, "name": n, "marker": {"color": c}, "width": width,
-                               "yaxis": a} for n, h, c, a, shift in bars]
-        data.append({"type": "bar", "x": s.u, "y": s.ratio, "name": "l / g", "marker": {"color": m.GREEN}, "width": width,
-                     "yaxis": "y2"})
+        bar = {"type": "bar", "width": width}
+        data: list[m.Dict] = [
+            {**bar, "x": s.u - width / 2, "y": s.good, "name": good, "marker": {"color": m.fade(m.BLUE, 0.8)}},
+            {**bar, "x": s.u + width / 2, "y": s.bad, "name": bad, "marker": {"color": m.fade(m.ORANGE, 0.8)}},
+            {**bar, "x": s.u, "y": s.ratio, "name": ratio, "marker": {"color": m.fade(m.GREEN, 0.7)}, "yaxis": "y2"}]
     else:
-        data = [m.area(s.u, s.good, "l: good", m.BLUE), m.area(s.u, s.bad, "g: bad", m.ORANGE),
-                {**m.area(s.u, s.ratio, "l / g", m.GREEN), "yaxis": "y2"}]
-    top = float(max(s.good.max(initial=0), s.bad.max(initial=0))) or 1.0
-    data += [m.dots(s.good_u, np.full(len(s.good_u), -0.04 * top), "good trials", m.BLUE, size=9, symbol="line-ns",
-                    legend=False, hover="a good trial"),
-             m.dots(s.bad_u, np.full(len(s.bad_u), -0.09 * top), "bad trials", m.ORANGE, size=9, symbol="line-ns",
-                    legend=False, hover="a bad trial")]
-    if len(candidates):
-        high = float(np.nanmax(s.ratio)) if len(s.ratio) else 1.0
-        place = 0.15 * high + 0.8 * high * (scores - scores.min()) / ((scores.max() - scores.min()) or 1.0)
-        data.append({**m.dots(candidates, place, "candidates (height: joint score)", m.PURPLE, size=6,
-                              hover="a candidate"), "yaxis": "y2"})
-    shapes = [] if s.next_u is None else [m.upright(s.next_u, m.RED)[0]]
-    layout = _two_rows(f"{s.n_good} good and {s.n_bad} bad trials along {safe(s.name)}", axis(space, s.name, s.u),
+        data = [m.area(s.u, s.good, good, m.BLUE), m.area(s.u, s.bad, bad, m.ORANGE),
+                {**m.area(s.u, s.ratio, ratio, m.GREEN), "yaxis": "y2"}]
+    top = max(float(s.good.max(initial=0)), float(s.bad.max(initial=0))) or 1.0
+    for points, name, color, depth in ((s.good_u, "good trial", m.BLUE, 0.05), (s.bad_u, "bad trial", m.ORANGE, 0.11)):
+        ticks = m.dots(points, np.full(len(points), -depth * top), name, color, size=8, symbol="line-ns", legend=False,
+                       hover=f"a {name}")
+        ticks["marker"]["line"]["width"] = 1.5
+        data.append(ticks)
+    data += _candidates(s)
+    layout = _two_rows(f"{s.n_good} good and {s.n_bad} bad trials along {safe(_cut(s.name))}", axis(space, s.name),
                        "density", "l / g")
-    return {"data": data, "layout": {**layout, "shapes": shapes, "barmode": "overlay"}}
+    layout["yaxis"]["range"] = [-0.16 * top, 1.08 * top]
+    return {"data": data + _next(s.next_u),
+            "layout": {**layout, "shapes": _next_line(s.next_u), "barmode": "overlay"}}
+
+
+def _candidates(s: TPESlice) -> list[m.Dict]:
+    """What was drawn from l: the higher a mark, the better its score over all parameters of its group."""
+    drawn = np.isfinite(s.candidates_u) & np.isfinite(s.scores)
+    if not drawn.any():
+        return []
+    u, scores = s.candidates_u[drawn], s.scores[drawn]
+    height = float(np.nanmax(s.ratio, initial=0.0)) or 1.0
+    spread = float(np.ptp(scores)) or 1.0
+    place = height * (0.15 + 0.8 * (scores - scores.min()) / spread)
+    return [{**m.dots(u, place, "candidates", m.PURPLE, size=6,
+                      hover="a candidate; the higher, the better its l / g<br>over all parameters of its group"),
+             "yaxis": "y2"}]

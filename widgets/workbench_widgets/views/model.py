@@ -6,7 +6,7 @@ from typing import Any
 
 from workbench.history import Drawn
 from workbench.plots.figure import empty
-from workbench.plots.model import HEIGHT, model
+from workbench.plots.model import HEIGHT, model, without
 from workbench.replay import Replay
 from workbench.search.gp_bo import GPExplanation
 from workbench.space import Space
@@ -59,14 +59,14 @@ class ModelView(FigureView):
             return empty("An Optuna objective makes its space as it goes. Declare the space (wb.Space) to see the "
                          "model.", height=HEIGHT)
         if isinstance(trial.why, Drawn) or trial.why is None or not len(space):
-            return model(None, trial.why, "", space=space)
+            return without(trial.why)
         x, y = self._axes(space)
         assert self._replay is not None
         return model(self._replay.history_before(trial.number), trial.why, x, y, maximize=self.trials.maximize)
 
     def _axes(self, space: Space) -> tuple[str, str | None]:
         x, y = self._along
-        if x not in space.params:
+        if x is None or x not in space.params:
             numeric = [c.name for c in space.columns if c.kind != "choice"]
             x = (numeric or list(space.names))[0]
         return x, y if y in space.params and y != x else None
