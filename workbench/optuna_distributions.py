@@ -28,7 +28,13 @@ def distribution(param: Param) -> BaseDistribution:
 
 
 def parameter(dist: BaseDistribution) -> Param:
-    """Translate one distribution."""
+    """Translate one distribution.
+
+    Raises
+    ------
+    SpaceError
+        If it has choices that are no plain values (lists, objects), or two that Python holds equal (1 and True).
+    """
     match dist:
         case FloatDistribution():
             return Float(dist.low, dist.high, log=dist.log, step=dist.step)
@@ -45,15 +51,30 @@ def space_to_distributions(space: Space) -> dict[str, BaseDistribution]:
 
 
 def space_from_distributions(distributions: Mapping[str, BaseDistribution]) -> Space:
-    """Make a flat space from distributions."""
+    """Make a space without conditions from distributions."""
     return Space({name: parameter(d) for name, d in distributions.items()})
+
+
+def distributions(space: Space, config_so_far: Mapping[str, Any]) -> dict[str, BaseDistribution]:
+    """Return the parameters that are active given the values so far and have none yet, parents first.
+
+    With an empty configuration these are the unconditional ones; ask again when they have their values, until nothing
+    is left.
+    """
+    return {name: distribution(space[name]) for name in space.parents_first()
+            if name not in config_so_far and space.is_active(name, config_so_far)}
 
 
 def suggest_from(space: Space, trial: Any) -> Config:
     """Walk the space and let an Optuna trial suggest each active parameter, parents first.
 
-    Values are moved to our levels (a log scale with steps). Optuna's samplers know no forbidden combinations: the
-    caller checks the result with ``space.validate``.
+    Values are moved to our levels where Optuna has none (a log scale with steps).
+
+    Raises
+    ------
+    ConfigError
+        If the configuration is forbidden: Optuna's samplers know no forbidden combinations. In a script of your own
+        turn it into ``optuna.TrialPruned``; runs of the workbench draw again.
     """
     config: Config = {}
     for name in space.parents_first():
@@ -68,4 +89,5 @@ def suggest_from(space: Space, trial: Any) -> Config:
                 config[name] = p.from_unit(p.to_unit(value)) if p.log and p.step != 1 else value
             case Choice() as p:
                 config[name] = trial.suggest_categorical(name, p.options)
+    space.validate(config)
     return config

@@ -1,0 +1,37 @@
+"""Optuna's own test suites over every algorithm, through the one bridge."""
+
+import warnings
+
+import optuna
+import pytest
+from optuna.testing.pytest_samplers import (
+    BasicSamplerTestCase,
+    RelativeSamplerTestCase,
+    SingleOnlySamplerTestCase,
+)
+
+import workbench as wb
+
+ALGORITHMS = {
+    "Random": wb.Random(),
+    "Grid": wb.Grid(k=5),
+    # few start-up trials: the suites tell few trials, and the models should be met too
+    "TPE": wb.TPE(n_startup=2),
+    "GPBO": wb.GPBO(n_startup=2),
+}
+
+
+class TestEveryAlgorithmPassesOptunasSuites(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
+    @pytest.fixture(params=list(ALGORITHMS))
+    def sampler(self, request):
+        return lambda: wb.Sampler(ALGORITHMS[request.param], seed=0)
+
+    @pytest.fixture(autouse=True)
+    def _quiet(self):
+        before = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        with warnings.catch_warnings():
+            # the suites ask for more trials than some grids have points; the bridge says so and starts over
+            warnings.filterwarnings("ignore", message=".*points of the grid have been tried.*")
+            yield
+        optuna.logging.set_verbosity(before)
