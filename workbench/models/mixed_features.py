@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.space import Array, Space
+from workbench.space import Array, Float, Space
 
 IMPUTED = 0.5
 SPIKE = 1.0 / math.sqrt(2.0)
@@ -30,7 +30,7 @@ class MixedFeatures:
     groups
         Column of the space that each feature comes from, shape (F,): the features of a choice share a length-scale.
     floats
-        Columns of the space that are continuous.
+        Columns of the space that are continuous, and no mere point.
     float_features
         Their features, in the same order.
     """
@@ -49,7 +49,9 @@ class MixedFeatures:
         for j, column in enumerate(space.columns):
             first.append(len(groups))
             groups += [j] * (column.n_levels if column.kind == "choice" else 1)
-        floats = np.array([j for j, c in enumerate(space.columns) if c.kind == "float"], dtype=np.intp)
+        ranges = [space[name] for name in space.names]
+        floats = np.array([j for j, p in enumerate(ranges) if isinstance(p, Float) and p.step is None and p.low < p.high],
+                          dtype=np.intp)
         return cls(space, np.array(groups, dtype=np.intp), tuple(first), floats,
                    np.array([first[j] for j in floats], dtype=np.intp))
 

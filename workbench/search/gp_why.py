@@ -195,9 +195,8 @@ def _with_active(space: Space, point: Array, j: int) -> Array:
         if not mask[param.level(np.array([here]))[0]] or np.isnan(point[parent]):
             points = param.points(np.flatnonzero(mask))
             point[parent] = points[np.argmin(np.abs(points - here))]
-    if np.isnan(point[j]):
-        point[j] = space[space.names[j]].snap(np.array([0.5]))[0]
-    snapped: Array = space.snap(point[None])[0]
+    # what has become active besides column j stands in the middle
+    snapped: Array = space.snap(np.where(np.isnan(point), 0.5, point)[None])[0]
     return snapped
 
 
