@@ -205,25 +205,32 @@ function roundStep(x) {
 }
 const tidy = (v, step) => Number((Math.round(v / step) * step).toPrecision(12)); // a multiple of step, without 0.30000000000000004
 
-/** The stretch of numbers that the track shows, with room to pull both handles outwards; `old` is kept while it serves. */
+/** The stretch of numbers that the track shows, with room to pull both handles outwards; it grows from `old` to more. */
 function axisOf(p, old) {
-  const numbers = isNumber(p.low) && isNumber(p.high);
-  if (!numbers) return old ?? { lo: 0, hi: 1, log: false, step: 0.2 };
-  const a = Math.min(p.low, p.high), b = Math.max(p.low, p.high), log = Boolean(p.log) && a > 0;
-  if (old && old.log === log) {
-    const [x, y, lo, hi] = log ? [a, b, old.lo, old.hi].map(Math.log10) : [a, b, old.lo, old.hi];
-    const grow = log ? x <= lo || y >= hi : (x <= lo && a !== 0) || y >= hi;
-    if (!grow && y - x > 0.08 * (hi - lo)) return old;
-  }
-  if (log) {
-    const floor = Math.floor(Math.log10(a) + 1e-9), ceil = Math.ceil(Math.log10(b) - 1e-9);
-    const lo = 10 ** floor < a * (1 - 1e-9) ? floor : floor - 1, hi = 10 ** ceil > b * (1 + 1e-9) ? ceil : ceil + 1;
-    if (p.type === "int" && lo < 0) return { lo: 1, hi: 10 ** hi, log, step: 1 };
-    return { lo: Math.max(10 ** lo, Number.MIN_VALUE), hi: Math.min(10 ** hi, Number.MAX_VALUE), log, step: 1 };
-  }
-  const span = b - a || Math.abs(a) || 1, step = Math.max(roundStep(span / 4), p.type === "int" ? 1 : 0);
-  const lo = Math.floor((a - span / 4) / step) * step, hi = Math.ceil((b + span / 4) / step) * step;
-  return { lo: tidy(a >= 0 ? Math.max(0, lo) : lo, step), hi: tidy(hi, step), log, step };
+  if (!isNumber(p.low) || !isNumber(p.high)) return old ?? { lo: 0, hi: 1, log: false, step: 0.2 };
+  const a = Math.min(p.low, p.high), b = Math.max(p.low, p.high), fresh = p.log && a > 0 ? logAxis(p, a, b) : linearAxis(p, a, b);
+  if (old?.log !== fresh.log) return fresh;
+  const inside = (a > old.lo || (!old.log && a === 0 && old.lo === 0)) && b < old.hi; // at the edge there is no room left
+  if (inside) return old;
+  const lo = Math.min(old.lo, fresh.lo), hi = Math.max(old.hi, fresh.hi);
+  return old.log ? { ...fresh, lo, hi } : ruled(p, lo, hi, (hi - lo) / 6);
+}
+
+function logAxis(p, a, b) {
+  const floor = Math.floor(Math.log10(a) + 1e-9), ceil = Math.ceil(Math.log10(b) - 1e-9);
+  const lo = 10 ** floor < a * (1 - 1e-9) ? floor : floor - 1, hi = 10 ** ceil > b * (1 + 1e-9) ? ceil : ceil + 1;
+  return { lo: p.type === "int" ? Math.max(1, 10 ** lo) : Math.max(10 ** lo, 1e-307), hi: Math.min(10 ** hi, 1e308), log: true, step: 1 };
+}
+
+function linearAxis(p, a, b) {
+  const span = Math.min(b - a || Math.abs(a) || 1, 1e307);
+  return ruled(p, a >= 0 ? Math.max(0, a - span / 4) : a - span / 4, b + span / 4, span / 4);
+}
+
+/** A linear axis from a to b or a little more, with marks about `gap` apart. */
+function ruled(p, a, b, gap) {
+  const step = Math.max(roundStep(gap), p.type === "int" ? 1 : 0);
+  return { lo: tidy(Math.floor(a / step + 1e-9) * step, step), hi: tidy(Math.ceil(b / step - 1e-9) * step, step), log: false, step };
 }
 
 const toU = (axis, v) => (axis.log ? Math.log(v / axis.lo) / Math.log(axis.hi / axis.lo) : (v - axis.lo) / (axis.hi - axis.lo));
@@ -253,7 +260,7 @@ function snap(p, axis, v) {
 /** The value `n` key presses on: twentieths of a decade on a log axis, round steps on a linear one. */
 function nudge(p, axis, v, n) {
   if (axis.log) {
-    const k = Math.log10(v) * 20, on = n > 0 ? Math.floor(k + 1e-6) + n : Math.ceil(k - 1e-6) + n;
+    const k = Math.log10(v) * 20, on = n > 0 ? Math.floor(k + 0.1) + n : Math.ceil(k - 0.1) + n; // 0.1: three digits are off by up to 0.05
     const w = Number((10 ** (on / 20)).toPrecision(3));
     return p.type === "int" ? (n > 0 ? Math.max(Math.round(w), v + 1) : Math.min(Math.round(w), v - 1)) : w;
   }
