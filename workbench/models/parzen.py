@@ -39,6 +39,8 @@ from workbench.space import MAX_TABLE, Array, Choice, Param
 PRIOR_MEAN, PRIOR_BANDWIDTH = 0.5, 1.0
 MIN_BANDWIDTH = 1e-4  # below, the squares in the fast density lose too many digits
 _TINY = 1e-300
+_NOTHING = -200.0  # logarithm of a share that changes no digit of a sum
+_MANY = 64  # kernels from which on it pays to look for equal ones
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,6 +185,7 @@ class ParzenEstimator:
                 log_p += self.log_kernels(j, u[:, j])
         top = log_p.max(axis=1, keepdims=True)
         log_p -= top
+        np.maximum(log_p, _NOTHING, out=log_p)  # exp is slow where its result has no full precision any more
         np.exp(log_p, out=log_p)
         return np.asarray(top[:, 0] + np.log(log_p @ self.weights))
 
@@ -271,16 +274,19 @@ def _log_normaliser(mu: Array, sigma: Array) -> Array:
 def _log_cell_mass(edges: Array, level: NDArray[np.intp], mu: Array, sigma: Array) -> Array:
     """Logarithm of the truncated normals' mass in the cells of ``level`` (m,); shape (m, K).
 
-    Many points share a level, and most kernels of a level share the floor of the bandwidth: every different kernel and
-    every different cell is computed once.
+    Many points share a level, and most kernels of a level share the floor of the bandwidth: with many kernels, the
+    different ones are computed once.
     """
-    _, first, kernel = np.unique(mu + 1j * sigma, return_index=True, return_inverse=True)
-    mu, sigma = mu[first], sigma[first]
-    cells, row = np.unique(level, return_inverse=True)
-    borders = np.unique(np.concatenate([cells, cells + 1]))
-    cdf = ndtr((edges[borders, None] - mu) / sigma)
-    mass = cdf[np.searchsorted(borders, cells + 1)] - cdf[np.searchsorted(borders, cells)]
-    whole = ndtr((1 - mu) / sigma) - ndtr(-mu / sigma)
-    mass /= whole
-    table = np.log(np.maximum(mass, _TINY, out=mass), out=mass)  # different cells x different kernels
-    return np.asarray(table.take(kernel, axis=1).take(row, axis=0))
+    kernel = None
+    if len(mu) > _MANY:
+        _, first, kernel = np.unique(mu + 1j * sigma, return_index=True, return_inverse=True)
+        mu, sigma = mu[first], sigma[first]
+    few_levels = len(edges) <= 2 * len(level)
+    borders = edges[:, None] if few_levels else edges[[level, level + 1]][..., None]
+    cdf = ndtr((borders - mu) / sigma)
+    mass = cdf[1:] - cdf[:-1] if few_levels else cdf[1] - cdf[0]  # of every level, or of those asked for
+    mass /= ndtr((1 - mu) / sigma) - ndtr(-mu / sigma)
+    table = np.log(np.maximum(mass, _TINY, out=mass), out=mass)
+    if few_levels:
+        table = table[level]
+    return table if kernel is None else np.asarray(table.take(kernel, axis=1))
