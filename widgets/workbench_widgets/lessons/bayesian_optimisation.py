@@ -39,9 +39,9 @@ def formula(state: BOState) -> str:
         f"= {numbers['EI']}</div>"
         f"<div class=eq><span data-term=LCB>LCB</span> = μ − β σ = {numbers['LCB']}</div>"
         f"<div class=eq><span data-term=PI>PI</span> = P(y &lt; f<sub>min</sub>{xi}) = Φ(z) = {numbers['PI']}</div>"
-        "<p>The orange bell is what the model expects of y at this x. Its filled part lies below f<sub>min</sub>: the "
-        "share that is filled is PI; EI counts each y in it by how far it is below.</p>"
-        + _choices(state) + _race(state))
+        + ("<p>The orange bell is what the model expects of y at this x. Its filled part lies below f<sub>min</sub>: "
+           "the share that is filled is PI; EI counts each y in it by how far it is below.</p>"
+           if state.hidden.dimensions == 1 else "") + _choices(state) + _race(state))
 
 
 def place(state: BOState, point: tuple[float, ...]) -> str:
@@ -147,16 +147,18 @@ class BayesianOptimisationLesson(Lesson[BOState]):
             return BOState.begin(state.function, value)
         return super().dialled(state, field, value)
 
+    def _show(self) -> None:
+        super()._show()
+        self._second.layout.display = None if self.state.hidden.dimensions > 1 else "none"
+
     def controls(self) -> list[Any]:
         """Make the lesson's own buttons and choices."""
-        def guess(s: BOState, x: float) -> BOState:
-            return replace(s, guess=(x,) * s.hidden.dimensions)
-
+        button, first, self._second = self.at_x("Guess x", lambda s, x: replace(s, guess=x[:s.hidden.dimensions]), 2)
         return [self._button("Show what they say", "eye", lambda: self.change(lambda s: replace(s, shown=True)),
                              "Show EI, LCB and PI"),
                 self._button("Evaluate my guess", "bullseye", lambda: self.change(BOState.evaluate_guess),
                              "Evaluate the hidden function where you clicked"),
-                self.at_x("Guess x", guess),
+                button, first, self._second,
                 self._choice("rule", "step by", {r: r for r in RULES}),
                 self._choice("function", "function", {"two valleys (1-D)": "forrester", "many valleys (1-D)": "ripples",
                                                       "Branin (2-D)": "branin"}),

@@ -118,8 +118,9 @@ def _line_layout(state: BOState, heights: list[float]) -> dict[str, Any]:
         "margin": {"l": 60, "r": 12, "t": 66, "b": 40}, "dragmode": False,
         "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}}
     for axis, domain in ROOMS.items():
-        layout[f"xaxis{axis}"] = {"range": [-0.01, 1.01], "anchor": f"y{axis}", "showticklabels": axis in ("", "4")}
-        layout[f"yaxis{axis}"] = {"domain": list(domain), "anchor": f"x{axis}", "nticks": 4}
+        layout[f"xaxis{axis}"] = {"range": [-0.01, 1.01], "anchor": f"y{axis}", "fixedrange": True,
+                                  "showticklabels": axis in ("", "4")}
+        layout[f"yaxis{axis}"] = {"domain": list(domain), "anchor": f"x{axis}", "nticks": 4, "fixedrange": True}
     layout["yaxis"].update(range=heights, title={"text": "loss y (no unit)"}, nticks=7)
     layout["xaxis4"]["title"] = {"text": "x (no unit)", "standoff": 2}
     for rule, axis in AXES.items():
@@ -137,9 +138,9 @@ def draw_plane(state: BOState, lit: str = "") -> dict[str, Any]:
     xs = np.array([hidden.value(float(u), 0) for u in side])
     ys = np.array([hidden.value(float(u), 1) for u in side])
     mean, sd = state.predict(state.grid)
-    score = np.log10(np.maximum(state.scores("EI"), 1e-6)) if state.rule == "EI" else state.scores(state.rule)
+    score = state.scores(state.rule)
     data = [_map(xs, ys, mean, "", "predicted loss μ", (0.0, 0.40), reverse=True)]
-    data.append(_map(xs, ys, score if state.shown else np.full(len(score), np.nan), "2", _unit(state.rule),
+    data.append(_map(xs, ys, score if state.shown else np.full(len(score), np.nan), "2", WHAT[state.rule],
                      (0.60, 1.0)))
     if lit == "sigma":
         data[0] = _map(xs, ys, sd, "", "standard deviation σ", (0.0, 0.40))
@@ -165,10 +166,6 @@ def _places(state: BOState) -> list[tuple[tuple[float, ...], str, str, str, bool
             (guess, "your guess", m.GREY, "cross-thin", state.guess is not None)]
 
 
-def _unit(rule: str) -> str:
-    return {"EI": "log₁₀ EI", "LCB": "−LCB", "PI": "PI"}[rule]
-
-
 def _map(x: Array, y: Array, z: Array, axis: str, label: str, span: tuple[float, float], *,
          reverse: bool = False) -> m.Dict:
     return {"type": "heatmap", "x": x, "y": y, "z": z.reshape(SIDE, SIDE), "xaxis": f"x{axis}", "yaxis": f"y{axis}",
@@ -181,11 +178,11 @@ def _plane_layout(state: BOState) -> dict[str, Any]:
     hidden = state.hidden
     texts = [] if state.shown else [_veil("2", state.rule)]
     ranges = [[hidden.low[i], hidden.high[i]] for i in range(2)]
+    first = {"range": ranges[0], "fixedrange": True, "title": {"text": "x₁", "standoff": 4}}
     return {"height": 440, "title": m.title(f"After {len(state.y)} evaluations the best loss is {m.three(state.best)}"),
             "margin": {"l": 50, "r": 70, "t": 66, "b": 44}, "dragmode": False, "annotations": texts,
             "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"},
-            "xaxis": {"domain": [0.0, 0.40], "anchor": "y", "range": ranges[0], "title": {"text": "x₁", "standoff": 4}},
-            "xaxis2": {"domain": [0.60, 1.0], "anchor": "y2", "range": ranges[0],
-                       "title": {"text": "x₁", "standoff": 4}},
-            "yaxis": {"anchor": "x", "range": ranges[1], "title": {"text": "x₂", "standoff": 2}},
-            "yaxis2": {"anchor": "x2", "range": ranges[1]}}
+            "xaxis": {**first, "domain": [0.0, 0.40], "anchor": "y"},
+            "xaxis2": {**first, "domain": [0.60, 1.0], "anchor": "y2"},
+            "yaxis": {"anchor": "x", "range": ranges[1], "fixedrange": True, "title": {"text": "x₂", "standoff": 2}},
+            "yaxis2": {"anchor": "x2", "range": ranges[1], "fixedrange": True}}

@@ -63,7 +63,7 @@ class Dial:
     def widget(self, value: float) -> Any:
         """Make the slider. It shows its value as a number that can be typed into as well."""
         common = {"description": self.label, "readout_format": self.digits, "continuous_update": True,
-                  "style": {"description_width": "initial"}, "layout": {"width": "350px"}}
+                  "style": {"description_width": "initial"}, "layout": {"width": f"{200 + 7 * len(self.label)}px"}}
         if self.log:
             return w.FloatLogSlider(value, min=math.log10(self.low), max=math.log10(self.high), step=0.01,
                                    **common)
@@ -170,11 +170,16 @@ class Lesson(w.VBox, Generic[State]):  # type: ignore[misc]
         self._input(field, box)
         return box
 
-    def at_x(self, label: str, act: Callable[[State, float], State]) -> Any:
-        """Make a field for x and a button: the way to click in the picture without a pointer."""
-        x = w.BoundedFloatText(0.5, min=0.0, max=1.0, step=0.05, layout={"width": "70px"})
-        x.tooltip = "x, between 0 and 1"
-        return w.HBox([self._button(label, "crosshairs", lambda: self.change(lambda s: act(s, x.value))), x])
+    def at_x(self, label: str, act: Callable[[State, tuple[float, ...]], State], n: int = 1) -> list[Any]:
+        """Make a button and n fields for coordinates: the way to click in the picture without a pointer."""
+        fields = [w.BoundedFloatText(0.5, min=0.0, max=1.0, step=0.05, layout={"width": "70px"}) for _ in range(n)]
+        for field in fields:
+            field.tooltip = "between 0 and 1: left to right, or bottom to top"
+
+        def go() -> None:
+            self.change(lambda s: act(s, tuple(f.value for f in fields)))
+
+        return [self._button(label, "crosshairs", go), *fields]
 
     def _input(self, field: str, control: Any) -> None:
         self._inputs = {**getattr(self, "_inputs", {}), field: control}

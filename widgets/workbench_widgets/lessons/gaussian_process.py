@@ -127,13 +127,15 @@ def draw(state: GPState, lit: str = "") -> dict[str, Any]:
     return {"data": data + lower, "layout": {
         "height": 500, "title": m.title(_finding(state)), "margin": {"l": 56, "r": 12, "t": 66, "b": 44},
         "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}, "dragmode": False,
-        "xaxis": {"range": [-0.01, 1.01], "domain": [0, 1], "anchor": "y",
+        "xaxis": {"range": [-0.01, 1.01], "domain": [0, 1], "anchor": "y", "fixedrange": True,
                   "title": {"text": "x (no unit)", "standoff": 4}},
-        "yaxis": {"range": heights, "domain": [0.42, 1.0], "title": {"text": "loss y (no unit)"}},
+        "yaxis": {"range": heights, "fixedrange": True, "domain": [0.42, 1.0], "title": {"text": "loss y (no unit)"}},
         "xaxis2": {"type": "log", "range": [math.log10(SCALES[0]), math.log10(SCALES[-1])], "anchor": "y2",
+                   "fixedrange": True,
                    "tickvals": [0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0],
                    "title": {"text": "lengthscale ℓ (units of x) – click to choose", "standoff": 4}},
-        "yaxis2": {"range": [floor, floor + 13.5], "domain": [0.0, 0.26], "title": {"text": "log p(y)"}},
+        "yaxis2": {"range": [floor, floor + 13.5], "fixedrange": True, "domain": [0.0, 0.26],
+                   "title": {"text": "log p(y)"}},
         **marks}}
 
 
@@ -277,7 +279,7 @@ class GaussianProcessLesson(Lesson[GPState]):
 
     def controls(self) -> list[Any]:
         """Make the lesson's own buttons and choices."""
-        return [self.at_x("Evaluate at x", lambda s, x: s.add(x)),
+        return [*self.at_x("Evaluate at x", lambda s, x: s.add(x[0])),
                 self._button("Fit", "magic", lambda: self.change(lambda s: s.fitted()),
                              "Maximum likelihood: the hyperparameters that explain the points best"),
                 self._button("Fit with prior", "magic", lambda: self.change(lambda s: s.fitted(prior=True)),

@@ -97,8 +97,9 @@ def _layout(state: TPEState) -> dict[str, Any]:
         "margin": {"l": 60, "r": 12, "t": 66, "b": 40}, "dragmode": False,
         "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}}
     for axis, domain in ROOMS.items():
-        layout[f"xaxis{axis}"] = {"range": [-0.01, 1.01], "anchor": f"y{axis}", "showticklabels": axis in ("", "3")}
-        layout[f"yaxis{axis}"] = {"domain": list(domain), "anchor": f"x{axis}", "nticks": 4}
+        layout[f"xaxis{axis}"] = {"range": [-0.01, 1.01], "anchor": f"y{axis}", "fixedrange": True,
+                                  "showticklabels": axis in ("", "3")}
+        layout[f"yaxis{axis}"] = {"domain": list(domain), "anchor": f"x{axis}", "nticks": 4, "fixedrange": True}
     layout["xaxis3"]["title"] = {"text": "x (no unit)", "standoff": 2}
     layout["yaxis"].update(range=m.room(np.array(state.y), margin=0.15), nticks=7, title={"text": "loss y (no unit)"})
     layout["yaxis2"].update(rangemode="tozero", title={"text": "density"})
@@ -213,7 +214,7 @@ class TPELesson(Lesson[TPEState]):
         """Make the lesson's own buttons and choices."""
         return [self._button("Show the ratio", "eye", lambda: self.change(lambda s: replace(s, shown=True)),
                              "Show l/g, the candidates and TPE's choice"),
-                self.at_x("Guess x", lambda s, x: replace(s, guess=x)),
+                *self.at_x("Guess x", lambda s, x: replace(s, guess=x[0])),
                 self._choice("function", "function", {"many valleys": "ripples", "two valleys": "forrester"}),
                 self._number("seed", "seed"), self._tick("gp", "compare with a Gaussian process"),
                 self._tick("truth", "show the hidden function")]
