@@ -18,7 +18,7 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
-from optuna.trial import FrozenTrial, create_trial
+from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from workbench.errors import StorageError
@@ -85,6 +85,16 @@ class Saw:
             raise StorageError(f"a trial's attribute {KEY!r} is malformed: {data!r}.") from error
 
 
+class _Template(FrozenTrial):
+    """A trial about to be stored: nobody else holds it, so the copy that a storage makes need not be deep."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FrozenTrial:
+        return FrozenTrial(number=self.number, trial_id=self._trial_id, state=self.state, value=None,
+                           datetime_start=self.datetime_start, datetime_complete=None, params=self.params,
+                           distributions=self.distributions, user_attrs=self.user_attrs, system_attrs={},
+                           intermediate_values={})
+
+
 class Ledger:
     """Writes a run's trials into an Optuna study and reads them back. May be used from several threads.
 
@@ -121,8 +131,10 @@ class Ledger:
         if self._distributions is None or self._distributions[0] is not space:
             self._distributions = space, space_to_distributions(space)
         known = self._distributions[1]
-        template = create_trial(state=OptunaState.RUNNING, params=config,
-                                distributions={name: known[name] for name in config}, user_attrs={KEY: saw.data()})
+        template = _Template(
+            number=-1, trial_id=-1, state=OptunaState.RUNNING, value=None, values=None, datetime_start=datetime.now(),
+            datetime_complete=None, params=dict(config), distributions={name: known[name] for name in config},
+            user_attrs={KEY: saw.data()}, system_attrs={}, intermediate_values={})
         with self._lock:
             self.flush()
             trial_id = self._created_after_all(config) if self._doubtful else None

@@ -59,8 +59,10 @@ class Run(Results):
         self._ledger, self._objective, self._settings, self._executor = ledger, objective, settings, executor
         self._owner, self._on_close = owner, on_close
         self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)  # the state, or the thread, has changed
         self._loop: StudyLoop | None = None
         self._thread: threading.Thread | None = None
+        self._over = True  # whether the thread has nothing more to say
         self._waiting: list[Command] = []  # enqueued before the start
         self._elapsed_before_s = 0.0
         self._began = math.inf
@@ -181,11 +183,12 @@ class Run(Results):
         end = None if timeout is None else time.monotonic() + timeout
         try:
             while True:
-                seen = len(self.log)
                 left = None if end is None else end - time.monotonic()
                 if over() or not self._alive or (left is not None and left <= 0):
                     return
-                self.log.wait(seen, 0.2 if left is None else min(left, 0.2))
+                with self._changed:
+                    if not over():
+                        self._changed.wait(0.2 if left is None else min(left, 0.2))
         except KeyboardInterrupt:
             if not self.read_only:
                 self.stop()
@@ -215,7 +218,7 @@ class Run(Results):
 
     @property
     def _alive(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        return not self._over
 
     def _go(self, *, step: bool) -> Run:
         self._must_write()
@@ -239,6 +242,7 @@ class Run(Results):
                 self._loop.send(command)
             self._waiting.clear()
             self._set("running", "")
+            self._over = False
             self._thread = threading.Thread(target=copy_context().run, args=(self._drain, self._loop, step),
                                             daemon=True, name="workbench-run")
             self._thread.start()
@@ -271,6 +275,9 @@ class Run(Results):
             text = "".join(traceback.format_exception(error))
             self._append(StateChanged("failed", f"{type(error).__name__}: {error}"))
             self._append(RunFinished("failed", text))
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
 
     def _started(self) -> RunStarted:
         space = {} if self.space is None else self.space.to_json()
@@ -283,6 +290,7 @@ class Run(Results):
                 if self.state in ENDED and event.state in ("pausing", "stopping"):
                     return
                 self.state, self.detail = event.state, event.detail
+                self._changed.notify_all()
             self.log.append(event)
             if isinstance(event, TrialFinished) and self._settings.space is None:
                 self._learn_space(event)
