@@ -1,0 +1,68 @@
+"""``python -m workbench``: copies the notebooks beside you and opens JupyterLab at the first."""
+
+from __future__ import annotations
+
+import argparse
+import filecmp
+import importlib.util
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+FOLDER = "automl-workbench-notebooks"
+START = "00_start.ipynb"
+
+
+def notebooks_folder() -> Path:
+    """Where the notebooks lie: in the installed package, or in the repository beside it."""
+    here = Path(__file__).parent
+    for folder in (here / "_notebooks", here.parent / "notebooks"):
+        if (folder / START).exists():
+            return folder
+    raise FileNotFoundError("the notebooks did not come with this installation. Install the package again: "
+                            "pip install --force-reinstall automl-workbench")
+
+
+def copy_notebooks(source: Path, target: Path) -> tuple[list[str], list[str]]:
+    """Copy the notebooks; files that you have changed are left alone. Returns names (copied, kept)."""
+    target.mkdir(parents=True, exist_ok=True)
+    copied, kept = [], []
+    for path in sorted(source.glob("*.ipynb")):
+        there = target / path.name
+        if not there.exists():
+            shutil.copyfile(path, there)
+            copied.append(path.name)
+        elif not filecmp.cmp(path, there, shallow=False):
+            kept.append(path.name)
+    return copied, kept
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Copy, then open JupyterLab; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m workbench", description=__doc__)
+    parser.add_argument("--dir", type=Path, default=Path(FOLDER), help=f"where to copy the notebooks (default: ./{FOLDER})")
+    parser.add_argument("--list", action="store_true", help="only list the notebooks")
+    parser.add_argument("--no-browser", action="store_true", help="start the server, open no browser")
+    parser.add_argument("--port", type=int, help="port of the server")
+    options = parser.parse_args(argv)
+    say = sys.stdout.write
+    source = notebooks_folder()
+    if options.list:
+        say("".join(f"{p.name}\n" for p in sorted(source.glob("*.ipynb"))))
+        return 0
+    copied, kept = copy_notebooks(source, options.dir)
+    say(f"{len(copied)} notebooks copied to {options.dir}" + (f"; changed by you and kept: {', '.join(kept)}" if kept else "")
+        + "\n")
+    if importlib.util.find_spec("jupyterlab") is None:
+        say('JupyterLab is not installed. Install it with: pip install "automl-workbench[lab]"\n')
+        return 1
+    command = [sys.executable, "-m", "jupyterlab", START]
+    command += ["--no-browser"] if options.no_browser else []
+    command += [f"--ServerApp.port={options.port}"] if options.port else []
+    return subprocess.run(command, cwd=options.dir, check=False).returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
