@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.exceptions import TrialPruned
 from optuna.samplers import BaseSampler
 from optuna.study import Study
@@ -139,7 +139,8 @@ class Sampler(BaseSampler):
             if not len(space):
                 return {}
             config = self._ask(study, trial, space)
-            return {name: v for name, v in self._inferred.original(config).items() if name in search_space}
+            config = self._inferred.original(config)
+            return {name: within(v, search_space[name]) for name, v in config.items() if name in search_space}
 
     def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str,
                            param_distribution: BaseDistribution) -> Any:
@@ -156,7 +157,7 @@ class Sampler(BaseSampler):
             except SearchExhausted:  # one parameter's grid is soon used up: begin it again
                 suggestion = self.algorithm.suggest(Rows(space, trial.number ^ salt).history(), rng)
             config: Config = space.from_unit(suggestion.x)
-            return self._inferred.original(config)[param_name]
+            return within(self._inferred.original(config)[param_name], param_distribution)
 
     # ---- inside ------------------------------------------------------------------------------------------------
 
@@ -209,3 +210,8 @@ class Sampler(BaseSampler):
         again = Rows(space, self.seed + trial.number).history()
         config: Config = space.from_unit(self.algorithm.suggest(again, np.random.default_rng(trial.number)).x)
         return config
+
+
+def within(value: Any, dist: BaseDistribution) -> Any:
+    """Move a real number by the rounding error that may part our ends of a stepped range from Optuna's."""
+    return min(max(value, dist.low), dist.high) if isinstance(dist, FloatDistribution) else value

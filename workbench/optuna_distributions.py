@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,11 +21,24 @@ def distribution(param: Param) -> BaseDistribution:
     """Translate one parameter. Optuna has no log scale with steps: the steps are left out there."""
     match param:
         case Float():
-            return FloatDistribution(param.low, param.high, log=param.log, step=None if param.log else param.step)
+            return _float(param)
         case Int():
             return IntDistribution(param.low, param.high, log=param.log, step=1 if param.log else param.step)
         case Choice():
             return CategoricalDistribution(param.options)
+
+
+def _float(param: Float) -> FloatDistribution:
+    if param.log or param.step is None:
+        return FloatDistribution(param.low, param.high, log=param.log)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it would say that its high end is one rounding error lower
+        dist = FloatDistribution(param.low, param.high, step=param.step)
+        if dist.high < param.high - param.step / 2:
+            # Optuna counts steps in decimals, and lost one to a low end such as 0.30000000000000004
+            low, high, step = (float(f"{v:.12g}") for v in (param.low, param.high, param.step))
+            dist = FloatDistribution(low, high, step=step)
+    return dist
 
 
 def parameter(dist: BaseDistribution) -> Param:
@@ -80,14 +94,14 @@ def suggest_from(space: Space, trial: Any) -> Config:
     for name in space.parents_first():
         if not space.is_active(name, config):
             continue
-        match space[name]:
-            case Float() as p:
-                value = trial.suggest_float(name, p.low, p.high, log=p.log, step=None if p.log else p.step)
-                config[name] = p.from_unit(p.to_unit(value)) if p.log and p.step else value
-            case Int() as p:
-                value = trial.suggest_int(name, p.low, p.high, log=p.log, step=1 if p.log else p.step)
-                config[name] = p.from_unit(p.to_unit(value)) if p.log and p.step != 1 else value
-            case Choice() as p:
-                config[name] = trial.suggest_categorical(name, p.options)
+        p = space[name]
+        match distribution(p):
+            case FloatDistribution() as d:
+                value = trial.suggest_float(name, d.low, d.high, log=d.log, step=d.step)
+            case IntDistribution() as d:
+                value = trial.suggest_int(name, d.low, d.high, log=d.log, step=d.step)
+            case CategoricalDistribution() as d:
+                value = trial.suggest_categorical(name, d.choices)
+        config[name] = value if p.n_levels is None else p.from_unit(p.to_unit(value))
     space.validate(config)
     return config

@@ -108,6 +108,9 @@ def in_range(space: Space, config: Config) -> bool:
     for name, p in space.params.items():
         if not isinstance(p, Choice) and name in config:
             value = config[name]
-            if isinstance(value, str) or value is None or not p.low <= value <= p.high:
+            if isinstance(value, str) or value is None:
+                return False
+            slack = 1e-9 * (p.high - p.low)  # Optuna's ends of stepped ranges differ from ours by rounding
+            if not p.low - slack <= value <= p.high + slack:
                 return False
     return True
