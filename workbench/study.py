@@ -104,6 +104,8 @@ class StudyLoop:
         with CapturedPrints():
             try:
                 yield StateChanged("running")
+                while self._mode == "run" and not self.inbox.empty():  # what was enqueued before the start comes first
+                    yield from self._handle(self.inbox.get())
                 while self._mode != "stop":
                     yield from self._turn()
                 yield from self._finish()

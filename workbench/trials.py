@@ -125,6 +125,7 @@ class Trials:
             last = t.error.strip().splitlines()[-1] if t.error else None
             rows.append({"trial": t.number, "state": t.state, "value": self.value(t.loss), **t.config,
                          "steps": len(t.curve), "seconds": t.seconds, "error": last})
-        names = list(dict.fromkeys(k for t in self.by_number.values() for k in t.config))
+        declared = [p["name"] for p in self.started.space.get("params", ())] if self.started is not None else []
+        names = list(dict.fromkeys([*declared, *(k for t in self.by_number.values() for k in t.config)]))
         columns = ["trial", "state", "value", *names, "steps", "seconds", "error"]
         return pd.DataFrame(rows, columns=columns).set_index("trial").sort_index()
