@@ -146,6 +146,11 @@ class Notebooks:
         ARTIFACTS.mkdir(exist_ok=True)
         page.screenshot(path=ARTIFACTS / f"{self.name}{name}.png")
 
+    def save(self, page):
+        """Save the notebook: a page that is loaded anew shows the outputs of the file."""
+        page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+        page.wait_for_function("!jupyterapp.shell.currentWidget.context.model.dirty")
+
     def dark(self, page):
         """Switch the page to the dark theme."""
         page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")

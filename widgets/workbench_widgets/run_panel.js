@@ -306,7 +306,7 @@ function render({ model, el }) {
     act();
   }
   const root = h("div", { className: "wb-panel", tabIndex: 0, role: "group", ariaLabel: `Run ${head().name || "without a name"}`, "data-lm-suppress-shortcuts": "true", onkeydown },
-    top.nodes, keys, notice, fold, spacePane, tablist, Object.values(panes), foot.nodes);
+    top.nodes, keys, h("div", { className: "wb-row" }, fold, notice), spacePane, tablist, Object.values(panes), foot.nodes);
   root.addEventListener("pointerdown", (e) => {
     if (!e.target.closest("button, input, select, textarea, a, label, summary, pre, .wb-space-pane, .wb-lines, .wb-scroll")) root.focus({ preventScroll: true });
   });

@@ -70,8 +70,9 @@ class RunPanel(anywidget.AnyWidget):
         self.views = [*self._figures.values(), self._table, self._lines]
         parts: dict[str, Any] = {name: view.live for name, view in self._figures.items()}
         self.editor: SpaceEditor | None = None
+        self._space = run.space
         if run.space is not None and not run.read_only:
-            self.editor = parts["space"] = SpaceEditor(run.space)
+            self.editor = parts["space"] = SpaceEditor(run.space, locked=len(self.trials) > 0)
             self.editor.observe(lambda change: self.command({"cmd": "space", "space": change["new"]}), "space")
         super().__init__(parts=parts, head=self._head(), picked=self._picked(), table=self._table.content(),
                          lines=list(self._lines.lines), model=self._model.content)
@@ -110,6 +111,7 @@ class RunPanel(anywidget.AnyWidget):
     def draw(self) -> None:
         """Carry out commands, then bring the panel up to date. Called by the pump alone."""
         n = self._obey()
+        self._show_space()
         with self.hold_sync():
             self._put(head=self._head(), picked=self._picked())
             for view in (self._table, self._lines):
@@ -118,6 +120,19 @@ class RunPanel(anywidget.AnyWidget):
         for figure in self._figures.values():
             figure.draw()
         self._put(model=self._model.content)
+
+    def _show_space(self) -> None:
+        """Let the editor follow the run's space, where somebody else has changed it, and its freedom to change."""
+        if self.editor is None:
+            return
+        space = self.run.space
+        if space is not None and space is not self._space:
+            self._space = space
+            if space != self.editor.space:
+                self.editor.space = space
+        locked = len(self.trials) > 0
+        if self.editor.locked != locked:
+            self.editor.locked = locked
 
     def _put(self, **state: Any) -> None:
         """Write traits that differ."""
@@ -135,7 +150,7 @@ class RunPanel(anywidget.AnyWidget):
             "best": None if best is None else number(trials.value(best.loss)),
             "best_trial": None if best is None else best.number, "maximize": run.direction == "maximize",
             "elapsed_s": int(run.elapsed_s), "eta_s": self._eta_s(), "algorithm": catalogue.label(run.algorithm),
-            "algorithms": list(catalogue.LABELLED) if "space" in self.parts or self.editor else [],
+            "algorithms": [] if self.editor is None else list(catalogue.LABELLED),
             "workers": run.n_workers, "n_parameters": 0 if run.space is None else len(run.space),
         }
 

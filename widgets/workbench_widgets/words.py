@@ -11,7 +11,9 @@ def number(value: float | None) -> str:
     """Write a number with three significant digits; whole ones in full."""
     if value is None:
         return ""
-    return str(int(value)) if float(value).is_integer() and abs(value) < 1e6 else three(float(value))
+    if float(value).is_integer() and abs(value) < 1e6:
+        return str(int(value)).replace("-", "−")
+    return three(float(value))
 
 
 def short(value: Any, width: int = 40) -> str:

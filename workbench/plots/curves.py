@@ -9,43 +9,66 @@ import numpy as np
 from workbench.plots import marks as m
 from workbench.plots.figure import empty
 from workbench.plots.history import hover_text, use_log
-from workbench.trials import Trials
+from workbench.space import Array
+from workbench.trials import Trial, Trials
 
 _COLORS = {"running": m.ORANGE, "complete": m.BLUE, "pruned": m.PURPLE, "failed": m.RED, "interrupted": m.GREY}
 MAX_CURVES = 60
+POINTS = 60  # of a curve in the crowd
+POINTS_ALONE = 400  # of one that is drawn by itself
 
 
 def curves(trials: Trials, selected: int | None = None) -> dict[str, Any]:
-    """Draw the newest learning curves, and always the best trial's and the selected one's."""
+    """Draw the newest learning curves, and always the best trial's and the selected one's.
+
+    The crowd is one trace a state, so that many curves cost no more than few; a click picks a trial all the same.
+    """
     with_curve = [t for t in trials.by_number.values() if t.curve]
     if not with_curve:
         return empty("No learning curve. An objective that yields one loss per epoch, or reports to Optuna, has one.")
-    keep = {t.number: t for t in with_curve[-MAX_CURVES:]}
-    for t in (trials.best, trials.by_number.get(-1 if selected is None else selected)):
-        if t is not None and t.curve:
-            keep[t.number] = t
-    data, seen = [], set()
-    everything = []
-    for t in keep.values():
-        steps = np.array([k for k, _ in t.curve], dtype=float)
-        values = np.array([trials.value(v) for _, v in t.curve], dtype=float)
-        everything.append(values[np.isfinite(values)])
-        best, chosen = t is trials.best, t.number == selected
-        name = "best" if best else t.state
-        color = m.GREEN if best else _COLORS[t.state]
-        line = m.line(steps, values, name, color, width=3.5 if best or chosen else 1.5, legend=name not in seen,
-                      dash="dot" if t.state == "pruned" else "solid")
-        if len(steps) == 1:
-            line["mode"] = "lines+markers"
-        seen.add(name)
-        data.append({**line, "legendgroup": name, "opacity": 1.0 if best or chosen or t.state == "running" else 0.55,
-                     "text": hover_text(t), "meta": t.number,  # one text for all points; a click picks the trial
-                     "hovertemplate": "%{text}<br>step %{x}: %{y:.4g}<extra></extra>"})
-    finite = np.concatenate(everything) if everything else np.empty(0)
+    alone = {"best": trials.best, "selected": trials.by_number.get(-1 if selected is None else selected)}
+    drawn = [t for t in alone.values() if t is not None and t.curve]
+    crowd = [t for t in with_curve[-MAX_CURVES:] if all(t is not other for other in drawn)]
+    data = [_crowd(trials, [t for t in crowd if t.state == state], state) for state in _COLORS
+            if any(t.state == state for t in crowd)]
+    for name, color in (("best", m.GREEN), ("selected", m.RED)):
+        t = alone[name]
+        if t is not None and t.curve and (name == "best" or t is not trials.best):
+            data.append(_one(trials, t, name, color))
+    values = np.concatenate([np.asarray(trace["y"], dtype=float) for trace in data])
+    finite = values[np.isfinite(values)]
+    longest = max(t.curve[-1][0] for t in crowd + drawn)
     layout = {"title": m.title("Learning curves"), "height": 340, "hovermode": "closest",
-              "xaxis": {"title": {"text": "step"}},
+              "xaxis": {"title": {"text": "step"}, **({"dtick": 1} if longest <= 12 else {})},
               "yaxis": {"title": {"text": "value" if trials.maximize else "loss"},
                         "type": "log" if use_log(finite) else "linear"},
-              "legend": m.LEGEND,
-              "margin": {"l": 60, "r": 16, "t": 56, "b": 44}}
+              "legend": m.LEGEND, "margin": {"l": 60, "r": 16, "t": 56, "b": 44}}
     return {"data": data, "layout": layout}
+
+
+def _points(trials: Trials, t: Trial, most: int) -> tuple[Array, Array]:
+    rows = np.unique(np.linspace(0, len(t.curve) - 1, most).astype(int)) if len(t.curve) > most else range(len(t.curve))
+    steps = np.array([t.curve[i][0] for i in rows], dtype=float)
+    losses = np.array([trials.value(t.curve[i][1]) for i in rows], dtype=float)
+    return steps, np.where(np.isfinite(losses), losses, np.nan)
+
+
+def _crowd(trials: Trials, some: list[Trial], state: str) -> m.Dict:
+    """Draw several curves as one trace, with gaps between them."""
+    gap = np.array([np.nan])
+    parts = [_points(trials, t, POINTS) for t in some]
+    x = np.concatenate([a for steps, _ in parts for a in (steps, gap)])
+    y = np.concatenate([a for _, values in parts for a in (values, gap)])
+    numbers = np.concatenate([np.full(len(steps) + 1, t.number) for t, (steps, _) in zip(some, parts, strict=True)])
+    trace = m.line(x, y, state, _COLORS[state], width=1.5, dash="dot" if state == "pruned" else "solid")
+    short = any(len(t.curve) == 1 for t in some)
+    return {**trace, "mode": "lines+markers" if short else "lines", "marker": {"size": 5}, "customdata": numbers,
+            "opacity": 1.0 if state == "running" else 0.55, "connectgaps": False,
+            "hovertemplate": "trial %{customdata}, step %{x}: %{y:.4g}<extra></extra>"}
+
+
+def _one(trials: Trials, t: Trial, name: str, color: str) -> m.Dict:
+    steps, values = _points(trials, t, POINTS_ALONE)
+    trace = m.line(steps, values, name, color, width=3)
+    return {**trace, "mode": "lines+markers" if len(steps) == 1 else "lines", "meta": t.number,
+            "text": hover_text(t), "hovertemplate": "%{text}<br>step %{x}: %{y:.4g}<extra></extra>"}

@@ -45,15 +45,18 @@ def history(trials: Trials, selected: int | None = None) -> dict[str, Any]:
             continue
         y = np.where(np.isfinite(values[rows]), values[rows], top)
         hover = "%{text}" if state == "failed" else "%{text}<br>value %{y:.4g}"
-        dots = m.dots(place[rows].astype(float), y, state, color, size=8, symbol=symbol, hover=hover)
-        data.append({**dots, "text": [hover_text(told[i]) for i in rows], "customdata": [told[i].number for i in rows]})
+        dots = m.dots(place[rows].astype(float), y, state, color, size=8 if len(told) <= 100 else 6, symbol=symbol,
+                      hover=hover)
+        data.append({**dots, "opacity": 0.8, "text": [hover_text(told[i]) for i in rows],
+                     "customdata": [told[i].number for i in rows]})
     data += _best_line(told, values, place, maximize=trials.maximize)
     if trials.best is not None:
         data.append(_ring(place, told, values, trials.best.number, "best", m.GREEN, 15))
     if selected is not None and selected in trials.told:
         data.append(_ring(place, told, values, selected, "selected", m.ORANGE, 19))
+    room = _room(len(told), trials)
     layout = {"title": m.title("Best so far"), "height": 340, "hovermode": "closest",
-              "xaxis": {"title": {"text": "results, in the order told"}, "range": [0.3, _room(len(told), trials) + 0.7]},
+              "xaxis": {"title": {"text": "results, in the order told"}, "range": [1 - 0.015 * room, 1.015 * room]},
               "yaxis": {"title": {"text": "value (larger is better)" if trials.maximize else "loss"},
                         "type": "log" if log else "linear"},
               "legend": m.LEGEND,

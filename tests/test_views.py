@@ -1,0 +1,251 @@
+import math
+
+import pytest
+
+import workbench as wb
+from workbench.events import (
+    Printed,
+    RunFinished,
+    RunStarted,
+    StateChanged,
+    TrialFinished,
+    TrialReported,
+    TrialSuggested,
+)
+from workbench_widgets import views
+from workbench_widgets.view import Paced, Selection
+
+
+def told(losses, configs=None):
+    for k, loss in enumerate(losses):
+        yield TrialSuggested(k, {"x": k / 10} if configs is None else configs[k])
+        yield TrialFinished(k, "failed" if loss is None else "complete", loss, "ValueError: no" if loss is None else None)
+
+
+# ---- pace ------------------------------------------------------------------------------------------------------------
+
+class Slow(Paced):
+    every_s, hidden_s, seen = 0.0, 60.0, True
+
+    def __init__(self):
+        super().__init__()
+        self.shown = 0
+
+    def show(self):
+        self.shown += 1
+
+
+def test_nothing_new_nothing_shown():
+    view = Slow()
+    view.draw()
+    view.draw()
+    assert view.shown == 1
+    assert not view.waits
+
+
+def test_what_nobody_sees_is_shown_seldom_and_at_once_when_seen():
+    view = Slow()
+    view.draw()
+    view.seen = False
+    view.fold([])
+    view.draw()
+    assert view.shown == 1
+    assert view.waits
+    view.seen = True
+    view.draw()
+    assert view.shown == 2
+
+
+def test_the_model_is_not_computed_while_nobody_looks(monkeypatch):
+    view = views.ModelView()
+    monkeypatch.setattr(view, "picture", lambda: pytest.fail("computed although hidden"))
+    view.fold(told([1.0]))
+    view.draw()
+    assert not view.waits
+
+
+# ---- selection -------------------------------------------------------------------------------------------------------
+
+def test_linked_views_hear_of_a_pick_once():
+    selection, heard = Selection(), []
+    selection.listen(heard.append)
+    selection.pick(3)
+    selection.pick(3)
+    selection.pick(None)
+    assert heard == [3, None]
+
+
+def test_a_click_on_a_dot_picks_its_trial():
+    view = views.HistoryView()
+    view.fold(told([3.0, 1.0, 2.0]))
+    view.live.clicked = {"x": 2.0, "y": 1.0, "subplot": "xy", "trial": 1, "n": 1}
+    assert view.selection.trial == 1
+    rings = [t for t in view.picture()["data"] if t["name"] == "selected"]
+    assert rings[0]["x"].tolist() == [2.0]
+
+
+def test_a_click_beside_the_dots_picks_nothing():
+    view = views.HistoryView()
+    view.fold(told([3.0]))
+    view.live.clicked = {"x": 2.0, "y": 1.0, "subplot": "xy", "trial": None, "n": 1}
+    assert view.selection.trial is None
+
+
+# ---- the table -------------------------------------------------------------------------------------------------------
+
+def numbers(view):
+    return [row[0] for row in view.content()["rows"]]
+
+
+def test_the_newest_trial_stands_first_and_a_header_sorts_both_ways():
+    view = views.TrialsView()
+    view.fold(told([3.0, None, 1.0, 2.0]))
+    assert numbers(view) == [3, 2, 1, 0]
+    view.sort_by("trial")
+    assert numbers(view) == [0, 1, 2, 3]
+    view.sort_by("value")
+    assert numbers(view) == [2, 3, 0, 1]
+    view.sort_by("value")
+    assert numbers(view) == [0, 3, 2, 1]  # without a value: last, both ways
+
+
+def test_it_sorts_by_parameters_of_mixed_types_and_missing_ones():
+    view = views.TrialsView()
+    view.fold(told([1.0] * 5, [{"x": 10}, {"x": "a"}, {"x": None}, {}, {"x": 9.5}]))
+    view.sort_by("param:x")
+    assert numbers(view)[:2] == [4, 0]
+    assert set(numbers(view)[3:]) == {2, 3}
+
+
+def test_a_parameter_may_be_called_like_a_column():
+    view = views.TrialsView()
+    view.fold(told([5.0, 4.0], [{"value": 1}, {"value": 2}]))
+    view.sort_by("param:value")
+    assert numbers(view) == [0, 1]
+    view.sort_by("value")
+    assert numbers(view) == [1, 0]
+
+
+def test_hundreds_of_trials_come_in_pages():
+    view = views.TrialsView()
+    view.fold(told([float(k) for k in range(250)]))
+    assert (len(numbers(view)), view.content()["pages"]) == (100, 3)
+    view.turn_to(2)
+    assert numbers(view) == list(range(49, -1, -1))
+    view.turn_to(99)
+    assert view.content()["page"] == 2
+    view.turn_to(-1)
+    assert view.content()["page"] == 0
+
+
+def test_a_row_says_state_value_parameters_and_the_first_line_of_the_error():
+    view = views.TrialsView()
+    view.fold([RunStarted(None, "TPE", {}, 3, direction="maximize"), *told([-0.25, None], [{"lr": 1e-3}, {"n": "<b>"}])])
+    content = view.content()
+    assert content["names"] == ["lr", "n"]
+    failed, good = content["rows"]
+    assert good[:5] == [0, "complete", "0.250", "0.00100", ""]
+    assert failed[:5] == [1, "failed", "", "", "<b>"]
+    assert failed[-1] == "ValueError: no"
+
+
+# ---- the log ---------------------------------------------------------------------------------------------------------
+
+def test_the_log_lists_prints_failures_and_what_the_run_says_but_not_every_event():
+    view = views.LogView()
+    view.fold([TrialSuggested(0, {}), Printed(0, "hello"), TrialReported(0, 1, 0.5),
+               TrialFinished(0, "failed", None, "Traceback\n  File \"x\", line 1\nKeyError: 'a'"),
+               StateChanged("pausing", "waits for a step"), StateChanged("paused"), RunFinished("failed", "disk full")])
+    assert [line[1:] for line in view.lines] == [
+        ["trial 0", "hello", "print"], ["trial 0", "failed: KeyError: 'a'", "error"],
+        ["run", "pausing: waits for a step", "state"], ["run", "disk full", "error"]]
+
+
+def test_the_log_keeps_the_newest_lines_and_cuts_endless_ones():
+    view = views.LogView()
+    view.fold(Printed(0, str(k)) for k in range(1000))
+    view.fold([Printed(0, "x" * 10**6)])
+    assert len(view.lines) == 400
+    assert view.lines[-2][2] == "999"
+    assert len(view.lines[-1][2]) == 2000
+
+
+# ---- the model -------------------------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def gp_run():
+    space = wb.Space(lr=wb.Float(1e-5, 1e-1, log=True), n=wb.Int(1, 8), kind=wb.Choice("a", "b"))
+
+    def objective(c):
+        return (math.log10(c["lr"]) + 3) ** 2 + c["n"] / 8 + (c["kind"] == "b")
+
+    return wb.optimize(objective, space, algorithm=wb.GPBO(n_startup=6), n_trials=12, seed=1).start().wait()
+
+
+def model_of(run, **along):
+    view = views.ModelView()
+    view.fold(run.log)
+    if along:
+        view.along(**along)
+    return view
+
+
+def test_the_model_of_the_newest_trial_is_shown_until_one_is_picked(gp_run):
+    view = model_of(gp_run)
+    assert view._content()["trial"] == 11
+    view.selection.pick(8)
+    assert view._content()["trial"] == 8
+    assert view._content()["why"] == gp_run.trials.by_number[8].why.summary()
+
+
+def test_the_next_point_drawn_is_the_configuration_that_was_tried(gp_run):
+    view = model_of(gp_run)
+    for number in (7, 9, 11):
+        view.selection.pick(number)
+        u = gp_run.space["lr"].to_unit(gp_run.trials.by_number[number].config["lr"])
+        assert view.picture()["layout"]["shapes"][0]["x0"] == pytest.approx(u)
+
+
+def test_as_many_observations_are_drawn_as_were_known_then(gp_run):
+    view = model_of(gp_run)
+    view.selection.pick(8)
+    observed = next(t for t in view.picture()["data"] if t["name"] == "observed")
+    assert len(observed["x"]) == 8
+
+
+def test_a_trial_drawn_without_a_model_says_so(gp_run):
+    view = model_of(gp_run)
+    view.selection.pick(0)
+    assert "without one" in view.picture()["layout"]["annotations"][0]["text"].replace("<br>", " ")
+
+
+def test_any_parameter_and_any_pair_can_be_drawn(gp_run):
+    for x in gp_run.space:
+        assert model_of(gp_run, x=x)._content()["x"] == x
+        for y in gp_run.space:
+            kinds = {t["type"] for t in model_of(gp_run, x=x, y=y).picture()["data"]}
+            assert ("heatmap" in kinds) == (x != y)
+
+
+def test_a_parameter_that_is_gone_is_replaced_by_the_first(gp_run):
+    assert model_of(gp_run, x="no such", y="nor this")._content()["x"] == "lr"
+
+
+def test_a_narrowed_space_is_followed():
+    space = wb.Space(x=wb.Float(0.0, 1.0))
+    run = wb.optimize(lambda c: (c["x"] - 0.3) ** 2, space, algorithm=wb.GPBO(n_startup=3), n_trials=6, seed=0)
+    run.start().wait()
+    run.configure(space=wb.Space(x=wb.Float(0.1, 0.5)), n_trials=10)
+    run.start().wait()
+    view = model_of(run)
+    for number in (5, 9):
+        view.selection.pick(number)
+        observed = next(t for t in view.picture()["data"] if t["name"] == "observed")
+        history = run.history(before=number)
+        assert sorted(observed["x"]) == pytest.approx(sorted(history.x[:, 0]))
+
+
+def test_a_space_made_on_the_way_has_no_model_but_a_reason():
+    view = views.ModelView()
+    view.fold([RunStarted(None, "TPE", {}, 3), *told([1.0])])
+    assert "declare the space" in view.picture()["layout"]["annotations"][0]["text"].replace("<br>", " ").lower()
