@@ -108,6 +108,14 @@ def test_each_group_is_split_anew_among_the_trials_in_which_it_was_active():
     assert len(s.good) + len(s.bad) == tree.sum()
 
 
+@pytest.mark.parametrize(("n", "expected"), [(10, 0.06), (40, 0.06), (80, 0.03), (1000, 0.009)])
+def test_the_floor_of_real_numbers_shrinks_with_the_number_of_trials_but_not_without_end(n, expected):
+    space = wb.Space(x=wb.Float(0, 1), k=wb.Int(1, 9))
+    h = history(space, n)
+    group = groups_of(space)[0]
+    np.testing.assert_allclose(split(h, group, 0.15, 25).floors(group.axes, 0.06), [expected, 0.06])
+
+
 # ---- suggestions -----------------------------------------------------------------------------------------------------
 
 
@@ -158,8 +166,9 @@ def test_the_suggestion_has_the_largest_ratio_of_the_densities_among_the_candida
     s = TPE().suggest(h, rng(3))
     group = groups_of(MIXED)[0]
     trials = split(h, group, 0.15, 25)
-    good = ParzenEstimator.fit(trials.good, group.axes, weights=log_rank_weights(trials.good_losses))
-    bad = ParzenEstimator.fit(trials.bad, group.axes, weights=recency_weights(len(trials.bad)))
+    floors = [0.06 * 40 / 50 if axis.kind == "float" else 0.06 for axis in group.axes]
+    good = ParzenEstimator.fit(trials.good, group.axes, weights=log_rank_weights(trials.good_losses), floor=floors)
+    bad = ParzenEstimator.fit(trials.bad, group.axes, weights=recency_weights(len(trials.bad)), floor=floors)
     u = s.why.candidates[:, group.columns]
     np.testing.assert_allclose(s.why.scores, good.logpdf(u) - bad.logpdf(u), rtol=1e-12)
     assert (np.diff(s.why.scores) <= 0).all()

@@ -27,6 +27,7 @@ mass of their cell; the floor of the bandwidth is a parameter (it matters more t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -126,7 +127,8 @@ class ParzenEstimator:
 
     @classmethod
     def fit(cls, points: ArrayLike, axes: tuple[Axis, ...] | None = None, *, weights: ArrayLike | None = None,
-            bandwidth: ArrayLike | None = None, floor: float = 0.06, prior_weight: float = 1.0) -> ParzenEstimator:
+            bandwidth: ArrayLike | None = None, floor: float | Sequence[float] = 0.06,
+            prior_weight: float = 1.0) -> ParzenEstimator:
         """Put a kernel on every point.
 
         Parameters
@@ -140,7 +142,7 @@ class ParzenEstimator:
         bandwidth
             A number, or one per dimension, or per point and dimension; by the neighbour rule if not given.
         floor
-            Smallest bandwidth of the neighbour rule, as a share of the range.
+            Smallest bandwidth of the neighbour rule, as a share of the range; one number, or one per dimension.
         prior_weight
             Weight of the prior kernel; positive if there are no points.
         """
@@ -151,7 +153,8 @@ class ParzenEstimator:
         if len(axes) != d:
             raise ValueError(f"every column of points needs its axis, got {d} columns and {len(axes)} axes.")
         if bandwidth is None:
-            sigma = np.stack([np.ones(n) if axis.kind == "choice" else neighbour_bandwidths(points[:, j], floor)
+            floors = (floor,) * d if isinstance(floor, (int, float)) else floor
+            sigma = np.stack([np.ones(n) if axis.kind == "choice" else neighbour_bandwidths(points[:, j], floors[j])
                               for j, axis in enumerate(axes)], axis=1)
         else:
             sigma = np.broadcast_to(np.asarray(bandwidth, dtype=float), (n, d))

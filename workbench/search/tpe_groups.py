@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.history import History
-from workbench.models.parzen import Axis, ParzenEstimator
+from workbench.models.parzen import MIN_BANDWIDTH, Axis, ParzenEstimator
 from workbench.space import Array, Space
 
 FULL_WEIGHT = 25  # so many of the newest bad trials count fully
+SHRINK_FROM = 40  # trials of a group from which on the floor of real numbers shrinks in proportion ...
+SHRINK_TO = 0.15  # ... down to this share of itself
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,11 +126,18 @@ class GroupSplit:
     def densities(self, axes: tuple[Axis, ...], floor: float,
                   prior_weight: float) -> tuple[ParzenEstimator, ParzenEstimator]:
         """Return l, the density of the good points, and g, that of the bad ones."""
-        good = ParzenEstimator.fit(self.good, axes, weights=log_rank_weights(self.good_losses), floor=floor,
+        floors = self.floors(axes, floor)
+        good = ParzenEstimator.fit(self.good, axes, weights=log_rank_weights(self.good_losses), floor=floors,
                                    prior_weight=prior_weight)
-        bad = ParzenEstimator.fit(self.bad, axes, weights=recency_weights(len(self.bad)), floor=floor,
+        bad = ParzenEstimator.fit(self.bad, axes, weights=recency_weights(len(self.bad)), floor=floors,
                                   prior_weight=prior_weight)
         return good, bad
+
+    def floors(self, axes: tuple[Axis, ...], floor: float) -> list[float]:
+        """Smallest bandwidth of each axis, the same in l and g: with many trials, real numbers are searched finer."""
+        n = len(self.good) + len(self.bad)
+        shrink = max(min(1.0, SHRINK_FROM / max(n, 1)), SHRINK_TO)
+        return [max(floor * shrink, MIN_BANDWIDTH) if axis.kind == "float" else floor for axis in axes]
 
 
 def split(history: History, group: Group, gamma: float, max_good: int) -> GroupSplit:
