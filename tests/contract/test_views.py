@@ -1,6 +1,7 @@
 """What every view promises: folded in pieces or at once, live or from a saved log, it shows the same."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ class TestEveryView:
         @given(st.lists(st.integers(0, len(events)), max_size=6))
         def check(cuts):
             edges = [0, *sorted(cuts), len(events)]
-            pieces = [events[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+            pieces = [events[a:b] for a, b in pairwise(edges)]
             assert content(folded(make, *pieces)) == whole
 
         check()

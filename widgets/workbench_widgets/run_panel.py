@@ -20,6 +20,7 @@ from workbench.errors import WorkbenchError
 from workbench.events import Event, RunState
 from workbench.run import Run
 from workbench.search import catalogue
+from workbench.space import Space
 from workbench.trials import Trial, Trials
 from workbench_widgets.pump import pump
 from workbench_widgets.space_editor import SpaceEditor
@@ -185,8 +186,10 @@ class RunPanel(anywidget.AnyWidget):
             try:
                 self._do(message)
                 self._put(said={})
-            except (WorkbenchError, KeyError, TypeError, ValueError) as error:
+            except WorkbenchError as error:
                 self.said = {"text": str(error), "at": time.time()}
+            except Exception as error:  # noqa: BLE001 - whoever clicked must see it; the pump must go on
+                self.said = {"text": f"{type(error).__name__}: {error}", "at": time.time()}
 
     def _do(self, m: dict[str, Any]) -> None:
         run = self.run
@@ -203,7 +206,7 @@ class RunPanel(anywidget.AnyWidget):
                 run.configure(**{what: value})
             case {"cmd": "algorithm", "value": str(label)} if label in catalogue.LABELLED:
                 run.configure(algorithm=catalogue.LABELLED[label])
-            case {"cmd": "space", "space": space} if space is not None:
+            case {"cmd": "space", "space": Space() as space}:
                 run.configure(space=space)
             case {"cmd": "again", "trial": int(trial)}:
                 run.enqueue(self.trials.by_number[trial].config)
