@@ -1,10 +1,8 @@
 """Search spaces: named parameters, when they are active, and their map to the unit cube.
 
 A configuration is a dict of the *active* parameters. A point is a row of the unit cube, shape (d,), with one column
-per parameter in the order of the space, and nan where a parameter is inactive. Every parameter maps its range to
-[0, 1]: linearly, or by the logarithm with ``log=True``. A parameter with K levels (``Int``, ``Choice``, ``Float`` with
-``step``) cuts [0, 1] into K cells, one per level, so that the first and the last level get as much room as the others;
-its points lie in the middle of their cells (on a log scale: at the logarithm of the level).
+per parameter in the order of the space, and nan where a parameter is inactive. How one parameter maps to [0, 1] is
+told in ``parameters``.
 """
 
 from __future__ import annotations
@@ -13,397 +11,25 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import ConfigError, SpaceError
+from workbench.parameters import Choice, Float, Int, Param
+from workbench.scale import MAX_TABLE, Array, Value, When, as_pairs, plain
+from workbench.space_rules import check_conditions, named_params, parents_first
 
-Array = NDArray[np.float64]
+__all__ = ["MAX_TABLE", "Array", "Choice", "Clause", "Column", "Config", "Float", "Int", "Param", "Space", "Value",
+           "When", "describe"]
+
 Config = dict[str, Any]
-Value = None | bool | int | float | str
-When = tuple[tuple[str, tuple[Value, ...]], ...]  # ((parent, allowed values), ...): all must hold
-Clause = tuple[tuple[str, tuple[Value, ...]], ...]  # forbidden when all hold
-
-MAX_TABLE = 65_536  # parameters with more levels than this can neither be a parent nor stand in a forbidden clause
-
-
-def _plain(value: Any) -> Any:
-    """Turn a numpy scalar into its Python value."""
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _values(value: Any) -> tuple[Value, ...]:
-    """Read one value or several (list, tuple, set) as a tuple."""
-    many = isinstance(value, (list, tuple, set, frozenset))
-    return tuple(_plain(v) for v in value) if many else (_plain(value),)
-
-
-def _mapping(what: Mapping[str, Any] | When | None) -> When:
-    """Read ``{"optimizer": ["sgd"]}`` as ``(("optimizer", ("sgd",)),)``."""
-    if what is None:
-        return ()
-    pairs = what.items() if isinstance(what, Mapping) else what
-    return tuple((str(name), _values(value)) for name, value in pairs)
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Compare values by type and content: 1 is not True, but 1 and 1.0 are the same number."""
-    return isinstance(a, bool) == isinstance(b, bool) and a == b
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-class _Lattice:
-    """Levels low, low + step, …, each with its cell of the unit interval; or no levels at all (step None)."""
-
-    low: float
-    high: float
-    log: bool
-    step: float | None
-
-    def _check(self, kind: str) -> None:
-        if not (_number(self.low) and _number(self.high)):
-            raise SpaceError(f"{kind} needs two finite numbers, got low={self.low!r} and high={self.high!r}.")
-        if self.low > self.high:
-            raise SpaceError(f"low must not exceed high, got low={self.low} and high={self.high}. Swap them.")
-        if self.step is not None and not (_number(self.step) and self.step > 0):
-            raise SpaceError(f"step must be a positive number, got {self.step!r}.")
-        if self.log and self.low <= 0:
-            raise SpaceError(f"a log scale needs low > 0, got low={self.low}. Raise low, or use log=False.")
-        if self.log and self._ends[0] <= 0:
-            raise SpaceError(f"a log scale with steps needs step < 2 * low, got step={self.step} and low={self.low}. "
-                             "Take a smaller step.")
-
-    @property
-    def n_levels(self) -> int | None:
-        """Number of levels; None for a continuous parameter."""
-        if self.step is None:
-            return None
-        return int(math.floor((self.high - self.low) / self.step + 1e-9)) + 1
-
-    @property
-    def _ends(self) -> tuple[float, float]:
-        """Values at 0 and 1 of the unit interval: half a step beyond the first and the last level."""
-        if self.step is None:
-            return self.low, self.high
-        n = self.n_levels
-        assert n is not None
-        return self.low - self.step / 2, self.low + (n - 0.5) * self.step
-
-    def _to_unit(self, value: Any) -> Array:
-        lo, hi = self._ends
-        v = np.clip(np.asarray(value, dtype=float), self.low, self.high)
-        if hi == lo:
-            return np.full(v.shape, 0.5)
-        if self.log:
-            # a difference of logarithms: a quotient of extreme values would overflow
-            return np.clip((np.log(v) - math.log(lo)) / (math.log(hi) - math.log(lo)), 0.0, 1.0)
-        half_lo, half_width = lo / 2, hi / 2 - lo / 2  # halves: hi - lo may overflow
-        return np.clip((v / 2 - half_lo) / half_width, 0.0, 1.0)
-
-    def _from_unit(self, u: Any) -> Array:
-        lo, hi = self._ends
-        u = np.clip(np.asarray(u, dtype=float), 0.0, 1.0)
-        if self.log:
-            v = np.exp(math.log(lo) + u * (math.log(hi) - math.log(lo)))
-        else:
-            v = (1 - u) * lo + u * hi
-        if self.step is not None:
-            n = self.n_levels
-            assert n is not None
-            v = self.low + self.step * np.clip(np.rint((v - self.low) / self.step), 0, n - 1)
-        return np.clip(v, self.low, self.high)
-
-    def level(self, u: Array) -> NDArray[np.intp]:
-        """Index of the level whose cell holds ``u``, for an array of unit values without nan."""
-        if self.step is None:
-            raise SpaceError("a continuous parameter has no levels. Give it a step.")
-        return np.rint((self._from_unit(u) - self.low) / self.step).astype(np.intp)
-
-    def points(self, level: NDArray[np.intp]) -> Array:
-        """Unit points of the levels with these indices: the way back from ``level``."""
-        if self.step is None:
-            raise SpaceError("a continuous parameter has no levels. Give it a step.")
-        return self._to_unit(self.low + self.step * level)
-
-    def snap(self, u: Array) -> Array:
-        """Move unit values to the points of their levels; continuous ones only into [0, 1]. nan stays nan."""
-        if self.step is None:
-            return np.clip(np.asarray(u, dtype=float), 0.0, 1.0)
-        return self._to_unit(self._from_unit(u))
-
-    def values(self) -> list[Any]:
-        """All levels, as values."""
-        n = self.n_levels
-        if n is None:
-            raise SpaceError("a continuous parameter has no levels. Give it a step.")
-        return [self._cast(self.low + self.step * k) for k in range(n)]  # type: ignore[operator]
-
-    def levels(self) -> Array:
-        """Unit points of all levels, ascending, shape (K,)."""
-        return self._to_unit(np.asarray(self.values(), dtype=float))
-
-    def edges(self) -> Array:
-        """Borders of the cells of all levels in the unit interval, shape (K + 1,), from 0 to 1."""
-        n = self.n_levels
-        if n is None:
-            raise SpaceError("a continuous parameter has no levels. Give it a step.")
-        lo, hi = self._ends
-        e = lo + (hi - lo) * np.arange(n + 1) / n
-        if self.log:
-            e = (np.log(e) - math.log(lo)) / (math.log(hi) - math.log(lo)) if n > 0 and hi > lo else e
-        else:
-            e = np.arange(n + 1) / n
-        e[0], e[-1] = 0.0, 1.0
-        return np.asarray(e, dtype=float)
-
-    def _cast(self, v: Any) -> Any:
-        return float(min(max(float(v), self.low), self.high))
-
-
-@dataclass(frozen=True, slots=True, init=False)
-class Float(_Lattice):
-    """A real number in [low, high], uniform on a linear or a log scale.
-
-    Parameters
-    ----------
-    low, high
-        Range, both ends included.
-    log
-        Uniform in the logarithm; needs low > 0.
-    step
-        Only low, low + step, … are allowed; high is lowered to the last of them.
-    default
-        Value to start from, used by ``Space.default``; the middle of the (log) range if not given.
-    when
-        Condition under which the parameter is active: ``{"optimizer": "sgd"}``, ``{"optimizer": ["sgd", "adam"]}``;
-        of several parents all must hold.
-    """
-
-    low: float
-    high: float
-    log: bool
-    step: float | None
-    default: float | None
-    when: When
-
-    def __init__(self, low: float, high: float, *, log: bool = False, step: float | None = None,
-                 default: float | None = None, when: Mapping[str, Any] | When | None = None) -> None:
-        put = object.__setattr__
-        low, high, step, default = _plain(low), _plain(high), _plain(step), _plain(default)
-        put(self, "log", bool(log))
-        put(self, "low", low)
-        put(self, "high", high)
-        put(self, "step", step)
-        put(self, "when", _mapping(when))
-        put(self, "default", default)
-        self._check("Float")
-        put(self, "low", float(low))
-        put(self, "high", float(high))
-        if step is not None:
-            put(self, "step", float(step))
-            n = self.n_levels
-            assert n is not None
-            last = self.low + (n - 1) * float(step)
-            put(self, "high", float(high) if math.isclose(last, high, rel_tol=1e-12) else last)
-        if default is not None:
-            _check_default(self, default)
-            put(self, "default", float(default))
-
-    def to_unit(self, value: float) -> float:
-        """Map a value to [0, 1]. Values outside the range count as its nearest end."""
-        return float(self._to_unit(value))
-
-    def from_unit(self, u: float) -> float:
-        """Map a point of [0, 1] to the value there."""
-        return float(self._from_unit(u))
-
-    def fault(self, value: Any) -> tuple[str, str] | None:
-        """Say which rule the value breaks, and how; None if it is allowed."""
-        if not _number(value):
-            return "type", "must be a finite number"
-        if not self.low <= value <= self.high:
-            return "range", f"must lie between {self.low} and {self.high}"
-        if self.step is not None:
-            k = (value - self.low) / self.step
-            if abs(k - round(k)) > 1e-6:
-                return "step", f"must be {self.low} plus a multiple of {self.step}"
-        return None
-
-
-@dataclass(frozen=True, slots=True, init=False)
-class Int(_Lattice):
-    """A whole number in [low, high], uniform on a linear or a log scale. See ``Float`` for the parameters."""
-
-    low: int
-    high: int
-    log: bool
-    step: int
-    default: int | None
-    when: When
-
-    def __init__(self, low: int, high: int, *, log: bool = False, step: int = 1, default: int | None = None,
-                 when: Mapping[str, Any] | When | None = None) -> None:
-        put = object.__setattr__
-        low, high, step, default = _plain(low), _plain(high), _plain(step), _plain(default)
-        for what, v in (("low", low), ("high", high), ("step", step)):
-            if not _number(v) or v != int(v):
-                raise SpaceError(f"Int needs whole numbers, got {what}={v!r}. Use Float for real numbers.")
-        put(self, "log", bool(log))
-        put(self, "low", int(low))
-        put(self, "high", int(high))
-        put(self, "step", int(step))
-        put(self, "when", _mapping(when))
-        put(self, "default", default)
-        self._check("Int")
-        put(self, "high", self.low + (self.high - self.low) // self.step * self.step)
-        if default is not None:
-            _check_default(self, default)
-            put(self, "default", int(default))
-
-    @property
-    def n_levels(self) -> int:
-        """Number of levels."""
-        return (self.high - self.low) // self.step + 1
-
-    def to_unit(self, value: int) -> float:
-        """Map a value to [0, 1]. Values outside the range count as its nearest end."""
-        return float(self._to_unit(value))
-
-    def from_unit(self, u: float) -> int:
-        """Map a point of [0, 1] to the value whose cell holds it."""
-        return self._cast(self._from_unit(u))
-
-    def _cast(self, v: Any) -> int:
-        return min(max(round(float(v)), self.low), self.high)
-
-    def fault(self, value: Any) -> tuple[str, str] | None:
-        """Say which rule the value breaks, and how; None if it is allowed."""
-        if not _number(value) or value != int(value):
-            return "type", "must be a whole number"
-        if not self.low <= value <= self.high:
-            return "range", f"must lie between {self.low} and {self.high}"
-        if (int(value) - self.low) % self.step:
-            return "step", f"must be {self.low} plus a multiple of {self.step}"
-        return None
-
-
-@dataclass(frozen=True, slots=True, init=False)
-class Choice:
-    """One of several options, with an order among them or without.
-
-    Parameters
-    ----------
-    *options
-        At least one of: None, bool, int, float or str, all different.
-    ordered
-        The options stand in a meaningful order ("small", "medium", "large"); algorithms then treat them as levels.
-    default, when
-        As for ``Float``; the default is the first option if not given.
-    """
-
-    options: tuple[Value, ...]
-    ordered: bool
-    default: Value
-    when: When
-
-    def __init__(self, *options: Value, ordered: bool = False, default: Value = None,
-                 when: Mapping[str, Any] | When | None = None) -> None:
-        if len(options) == 1 and isinstance(options[0], (list, tuple)):
-            raise SpaceError(f'Choice takes its options one by one, got a list. Write Choice(*{options[0]!r}).')
-        options = tuple(_plain(o) for o in options)
-        if not options:
-            raise SpaceError("Choice needs at least one option, got none.")
-        for o in options:
-            if not (o is None or isinstance(o, (bool, int, float, str))) or o != o:
-                raise SpaceError(f"options must be None, bool, int, float or str, got {o!r}. Use a name, and look the "
-                                 "object up by it in the objective.")
-        for i, o in enumerate(options):
-            for other in options[:i]:
-                if o == other:
-                    raise SpaceError(f"options must differ, got {other!r} and {o!r}, which Python holds equal.")
-        put = object.__setattr__
-        put(self, "options", options)
-        put(self, "ordered", bool(ordered))
-        put(self, "when", _mapping(when))
-        put(self, "default", _plain(default))
-        if default is not None:
-            _check_default(self, default)
-
-    @property
-    def n_levels(self) -> int:
-        """Number of options."""
-        return len(self.options)
-
-    def index(self, value: Value) -> int:
-        """Position of an option."""
-        for i, o in enumerate(self.options):
-            if _same(o, value):
-                return i
-        raise ValueError(f"{value!r} is not among {list(self.options)!r}")
-
-    def to_unit(self, value: Value) -> float:
-        """Map an option to the middle of its cell of [0, 1]."""
-        return (self.index(value) + 0.5) / len(self.options)
-
-    def from_unit(self, u: float) -> Value:
-        """Map a point of [0, 1] to the option whose cell holds it."""
-        return self.options[min(max(int(u * len(self.options)), 0), len(self.options) - 1)]
-
-    def level(self, u: Array) -> NDArray[np.intp]:
-        """Index of the option whose cell holds ``u``, for an array of unit values without nan."""
-        k = len(self.options)
-        return np.clip((np.asarray(u, dtype=float) * k).astype(np.intp), 0, k - 1)
-
-    def points(self, level: NDArray[np.intp]) -> Array:
-        """Unit points of the options with these indices: the way back from ``level``."""
-        return (np.asarray(level) + 0.5) / len(self.options)
-
-    def snap(self, u: Array) -> Array:
-        """Move unit values to the middle of their cells. nan stays nan."""
-        k = len(self.options)
-        return (np.clip(np.floor(np.asarray(u, dtype=float) * k), 0, k - 1) + 0.5) / k
-
-    def values(self) -> list[Value]:
-        """All options."""
-        return list(self.options)
-
-    def levels(self) -> Array:
-        """Unit points of all options, shape (K,)."""
-        return (np.arange(len(self.options)) + 0.5) / len(self.options)
-
-    def edges(self) -> Array:
-        """Borders of the cells, shape (K + 1,), from 0 to 1."""
-        return np.arange(len(self.options) + 1) / len(self.options)
-
-    def fault(self, value: Any) -> tuple[str, str] | None:
-        """Say which rule the value breaks, and how; None if it is allowed."""
-        if any(_same(o, value) for o in self.options):
-            return None
-        return "option", f"must be one of {list(self.options)!r}"
-
-
-Param = Float | Int | Choice
-
-
-def _code(self: Param) -> str:
-    from workbench.space_formats import param_code
-
-    return param_code(self)
-
-
-for _kind in (Float, Int, Choice):
-    _kind.__repr__ = _code  # type: ignore[method-assign, assignment]
-
-
-def _check_default(param: Param, default: Any) -> None:
-    fault = param.fault(_plain(default))
-    if fault:
-        raise SpaceError(f"the default {fault[1]}, got {default!r}.")
+Clause = When  # forbidden when all hold
+Marks = tuple[tuple[int, NDArray[np.bool_]], ...]  # (column, which of its levels): all must hold
+Levels = tuple[tuple[str, frozenset[int]], ...]  # the same by name and index
+MAX_DRAWS = 100_000  # draws in a row that may be forbidden before sampling gives up
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,7 +51,7 @@ class Column:
     name: str
     kind: Literal["float", "int", "choice"]
     n_levels: int
-    parents: tuple[tuple[int, NDArray[np.bool_]], ...]
+    parents: Marks
 
 
 class Space:
@@ -455,32 +81,21 @@ class Space:
     def __init__(self, params: Mapping[str, Param] | Iterable[tuple[str, Param]] = (), /, *,
                  forbidden: Iterable[Mapping[str, Any] | Clause] = (), **named: Param) -> None:
         pairs = list(params.items() if isinstance(params, Mapping) else params) + list(named.items())
-        self._params: dict[str, Param] = {}
-        for name, param in pairs:
-            if not isinstance(name, str) or not name:
-                raise SpaceError(f"a parameter's name must be a non-empty string, got {name!r}.")
-            if not isinstance(param, (Float, Int, Choice)):
-                raise SpaceError(f"{name!r} must be a Float, an Int or a Choice, got {param!r}.")
-            if name in self._params:
-                raise SpaceError(f"names must be unique, got {name!r} twice. Put the branch in front: 'svm.{name}'.")
-            self._params[name] = param
-        self._forbidden: tuple[Clause, ...] = tuple(_mapping(clause) for clause in forbidden)
+        self._params = named_params(pairs)
+        if isinstance(forbidden, Mapping):
+            raise SpaceError(f"forbidden combinations are a list of mappings, got {forbidden!r}. Put it into brackets.")
+        self._forbidden: tuple[Clause, ...] = tuple(as_pairs(c, "a forbidden combination") for c in forbidden)
         self._names = tuple(self._params)
         self._column_of = {name: j for j, name in enumerate(self._names)}
-        for name, param in self._params.items():
-            self._check_values(param.when, f"the condition of {name!r}")
-        for clause in self._forbidden:
-            if not clause:
-                raise SpaceError("a forbidden combination must name at least one parameter, got an empty one.")
-            self._check_values(clause, "a forbidden combination")
-        self._order = self._parents_first()
+        check_conditions(self._params, self._forbidden)
+        self._order = tuple(self._column_of[name] for name in parents_first(self._params))
 
     # ---- the parts ---------------------------------------------------------------------------------------------
 
     @property
     def params(self) -> Mapping[str, Param]:
         """The parameters by name, in column order."""
-        return self._params
+        return MappingProxyType(self._params)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -509,9 +124,17 @@ class Space:
         return (isinstance(other, Space) and list(self._params.items()) == list(other._params.items())
                 and self._forbidden == other._forbidden)
 
+    @cached_property
+    def _hash(self) -> int:
+        return hash((tuple(self._params.items()), self._forbidden))
+
     def __hash__(self) -> int:
         """Hash by content."""
-        return hash((tuple(self._params.items()), self._forbidden))
+        return self._hash
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the hash out of a pickle: strings hash differently in every process."""
+        return {k: v for k, v in self.__dict__.items() if k != "_hash"}
 
     def column(self, name: str) -> int:
         """Column of that parameter in the unit cube."""
@@ -530,58 +153,37 @@ class Space:
             out.append(Column(name, kind, p.n_levels or 0, self._masks(p.when)))
         return tuple(out)
 
-    def _masks(self, pairs: When) -> tuple[tuple[int, NDArray[np.bool_]], ...]:
+    def _masks(self, pairs: When) -> Marks:
         out = []
-        for parent, values in pairs:
-            allowed = np.array([any(_same(v, o) for v in values) for o in self._params[parent].values()])
+        for parent, levels in self._levels(pairs):
+            allowed = np.zeros(self._params[parent].n_levels or 0, dtype=bool)
+            allowed[list(levels)] = True
             out.append((self._column_of[parent], allowed))
         return tuple(out)
 
+    def _levels(self, pairs: When) -> Levels:
+        """Read allowed values as indices of levels: 0.1 + 0.2 names the level 0.3."""
+        found = ((name, (self._params[name].find(v) for v in values)) for name, values in pairs)
+        return tuple((name, frozenset(k for k in levels if k is not None)) for name, levels in found)
+
     @cached_property
-    def _clauses(self) -> tuple[tuple[tuple[int, NDArray[np.bool_]], ...], ...]:
+    def _conditions(self) -> dict[str, Levels]:
+        return {name: self._levels(p.when) for name, p in self._params.items()}
+
+    @cached_property
+    def _ruling(self) -> frozenset[str]:
+        """Names of the parameters that others depend on."""
+        return frozenset(parent for p in self._params.values() for parent, _ in p.when)
+
+    @cached_property
+    def _clause_levels(self) -> tuple[Levels, ...]:
+        return tuple(self._levels(clause) for clause in self._forbidden)
+
+    @cached_property
+    def _clauses(self) -> tuple[Marks, ...]:
         return tuple(self._masks(clause) for clause in self._forbidden)
 
-    def _check_values(self, pairs: When, where: str) -> None:
-        for parent, values in pairs:
-            p = self._params.get(parent)
-            if p is None:
-                raise SpaceError(f"{where} names {parent!r}, which is no parameter of this space. "
-                                 f"There are {list(self._names)!r}.")
-            if p.n_levels is None or p.n_levels > MAX_TABLE:
-                raise SpaceError(f"{where} names {parent!r}, which has no list of values to choose from. "
-                                 "Use a Choice, an Int, or a Float with a step.")
-            if not values:
-                raise SpaceError(f"{where} gives no value of {parent!r}. Name at least one.")
-            for v in values:
-                fault = p.fault(v)
-                if fault:
-                    raise SpaceError(f"{where} names a value that {parent!r} cannot take: it {fault[1]}, got {v!r}.")
-
-    def _parents_first(self) -> tuple[int, ...]:
-        order: list[int] = []
-        state = dict.fromkeys(self._names, 0)  # 0 new, 1 on the way, 2 placed
-
-        for start in self._names:
-            stack = [(start, iter([parent for parent, _ in self._params[start].when]))]
-            if state[start] == 2:
-                continue
-            state[start] = 1
-            while stack:
-                name, rest = stack[-1]
-                parent = next(rest, None)
-                if parent is None:
-                    state[name] = 2
-                    order.append(self._column_of[name])
-                    stack.pop()
-                elif state[parent] == 1:
-                    raise SpaceError(f"conditions must not form a circle, but {name!r} depends on {parent!r}, which "
-                                     f"depends on {name!r}. Remove one of the conditions.")
-                elif state[parent] == 0:
-                    state[parent] = 1
-                    stack.append((parent, iter([q for q, _ in self._params[parent].when])))
-        return tuple(order)
-
-    # ---- configurations ----------------------------------------------------------------------------------------
+    # ---- other forms -------------------------------------------------------------------------------------------
 
     def to_json(self) -> dict[str, Any]:
         """Return the space as JSON data."""
@@ -620,14 +222,37 @@ class Space:
 
         return to_html(self)
 
+    # ---- configurations ----------------------------------------------------------------------------------------
+
     def parents_first(self) -> tuple[str, ...]:
-        """The names in an order in which every parameter follows its parents."""
+        """Return the names in an order in which every parameter follows its parents."""
         return tuple(self._names[j] for j in self._order)
 
     def is_active(self, name: str, config: Mapping[str, Any]) -> bool:
         """Whether the parameter is active, given the values of its ancestors in ``config``."""
-        return all(parent in config and self.is_active(parent, config) and any(_same(config[parent], v) for v in values)
-                   for parent, values in self._params[name].when)
+        todo, seen = [name], {name}
+        while todo:  # all conditions of all ancestors must hold
+            for parent, levels in self._conditions[todo.pop()]:
+                if parent not in config or self._params[parent].find(config[parent]) not in levels:
+                    return False
+                if parent not in seen:
+                    seen.add(parent)
+                    todo.append(parent)
+        return True
+
+    def _met(self, name: str, config: Mapping[str, Any]) -> bool:
+        """Whether the parameter is active, given a configuration of active parameters alone."""
+        return all(parent in config and self._params[parent].find(config[parent]) in levels
+                   for parent, levels in self._conditions[name])
+
+    def _pruned(self, config: Mapping[str, Any]) -> Config:
+        """Keep only the active parameters of a configuration."""
+        out: Config = {}
+        for j in self._order:
+            name = self._names[j]
+            if name in config and self._met(name, out):
+                out[name] = config[name]
+        return out
 
     def validate(self, config: Mapping[str, Any]) -> None:
         """Raise ConfigError unless ``config`` holds exactly the active parameters, each with an allowed value."""
@@ -635,26 +260,26 @@ class Space:
             if name not in self._params:
                 raise ConfigError(f"{name!r} is no parameter of this space. There are {list(self._names)!r}.",
                                   parameter=str(name), rule="unknown", value=config[name])
+        active = self._pruned(config)
         for j in self._order:
             name = self._names[j]
             param = self._params[name]
-            if not self.is_active(name, config):
+            if not self._met(name, active):
                 if name in config:
                     raise ConfigError(f"{name!r} is active only when {describe(param.when)}, but was given as "
                                       f"{config[name]!r}. Leave it out.", parameter=name, rule="inactive",
                                       value=config[name])
                 continue
             if name not in config:
-                raise ConfigError(f"{name!r} is active here and needs a value, but has none.",
-                                  parameter=name, rule="missing")
-            fault = param.fault(_plain(config[name]))
+                raise _missing(name)
+            fault = param.fault(plain(config[name]))
             if fault:
                 raise ConfigError(f"{name!r} {fault[1]}, got {config[name]!r}.", parameter=name, rule=fault[0],
                                   value=config[name])
-        for clause in self._forbidden:
-            if all(n in config and any(_same(_plain(config[n]), v) for v in values) for n, values in clause):
-                raise ConfigError(f"the combination {describe(clause)} is forbidden.", parameter=clause[0][0],
-                                  rule="forbidden", value=config[clause[0][0]])
+        for k, clause in enumerate(self._clause_levels):
+            if all(n in config and self._params[n].find(config[n]) in levels for n, levels in clause):
+                raise ConfigError(f"the combination {describe(self._forbidden[k])} is forbidden.",
+                                  parameter=clause[0][0], rule="forbidden", value=config[clause[0][0]])
 
     def contains(self, config: Mapping[str, Any]) -> bool:
         """Whether ``validate`` would accept the configuration."""
@@ -665,104 +290,170 @@ class Space:
         return True
 
     def default(self) -> Config:
-        """The configuration of the defaults: given ones, else the middle of a range, the first option of a choice."""
-        config: Config = {}
-        for j in self._order:
-            name, p = self._names[j], self._params[self._names[j]]
-            if self.is_active(name, config):
-                if p.default is not None:
-                    config[name] = p.default
-                else:
-                    config[name] = p.options[0] if isinstance(p, Choice) else p.from_unit(0.5)
-        return {name: config[name] for name in self._names if name in config}
+        """Return the defaults: given ones, else the middle of a range, the first option of a choice.
+
+        Where that combination is forbidden: the one that changes the fewest of its parameters, by the fewest levels.
+        """
+        from workbench.default_config import default_config
+
+        return default_config(self)
 
     def sample(self, n: int, rng: np.random.Generator) -> list[Config]:
         """Draw ``n`` configurations, uniform in the unit cube among those that are not forbidden."""
-        return self.from_unit(self.sample_unit(n, rng))
+        return self._configs(self.sample_unit(n, rng))
 
     def sample_unit(self, n: int, rng: np.random.Generator) -> Array:
         """Draw ``n`` points of the unit cube, snapped, inactive ones nan, none forbidden; shape (n, d)."""
         x = self.snap(rng.random((n, len(self))))
-        bad = self.is_forbidden(x)
-        for _ in range(1000):
-            if not bad.any():
-                return x
-            x[bad] = self.snap(rng.random((int(bad.sum()), len(self))))
-            bad = self.is_forbidden(x)
-        raise SpaceError("the forbidden combinations leave (almost) nothing: 1000 draws in a row were forbidden. "
-                         "Remove one of them.")
+        x = x[~self.is_forbidden(x)]
+        drawn = n
+        while len(x) < n:
+            if len(x) == 0 and drawn > MAX_DRAWS:
+                raise SpaceError(f"the forbidden combinations leave (almost) nothing: {drawn} draws in a row were "
+                                 "forbidden. Remove one of them.")
+            more = self.snap(rng.random((max(256, n), len(self))))
+            x = np.concatenate([x, more[~self.is_forbidden(more)]])[:n]
+            drawn += len(more)
+        return x
 
     # ---- the unit cube -----------------------------------------------------------------------------------------
 
     def to_unit(self, configs: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Array:
         """Map one configuration to a point (d,), or n of them to rows (n, d); inactive parameters are nan.
 
-        Numbers outside their range count as its nearest end (a range may have been narrowed since); ``validate``
-        refuses them. Raises ConfigError for a missing active parameter and for an unknown option.
+        Numbers outside their range count as its nearest end, numbers between two levels as the nearest one (a range
+        may have been edited since); ``validate`` refuses them. Raises ConfigError for a missing active parameter, for
+        what is no number, and for an unknown option.
         """
-        if isinstance(configs, Mapping):
-            return self._row(configs)
-        return np.array([self._row(c) for c in configs], dtype=float).reshape(len(configs), len(self))
+        return self._row(configs) if isinstance(configs, Mapping) else self._rows(configs)
 
     def _row(self, config: Mapping[str, Any]) -> Array:
         x = np.full(len(self._names), np.nan)
+        active: Config = {}
         for j in self._order:
             name = self._names[j]
             param = self._params[name]
-            if param.when and not self.is_active(name, config):
+            if not self._met(name, active):
                 continue
             if name not in config:
-                raise ConfigError(f"{name!r} is active here and needs a value, but has none.",
-                                  parameter=name, rule="missing")
+                raise _missing(name)
             try:
                 x[j] = param.to_unit(config[name])
-            except (ValueError, TypeError):
-                fault = param.fault(_plain(config[name])) or ("type", "has the wrong type")
-                raise ConfigError(f"{name!r} {fault[1]}, got {config[name]!r}.", parameter=name, rule=fault[0],
-                                  value=config[name]) from None
+            except ValueError:
+                raise _misfit(name, param, config[name]) from None
+            active[name] = config[name]
+        return x
+
+    def _rows(self, configs: Sequence[Mapping[str, Any]]) -> Array:
+        x = np.full((len(configs), len(self._names)), np.nan)
+        levels: dict[int, NDArray[np.intp]] = {}
+        for j in self._order:
+            name, param = self._names[j], self._params[self._names[j]]
+            rows = np.flatnonzero(self._holds(x, self.columns[j].parents, levels))
+            try:
+                x[rows, j] = param.encode([configs[i][name] for i in rows.tolist()])
+            except (KeyError, ValueError):
+                for i in rows.tolist():
+                    self._row(configs[i])  # says which one and why
+                raise
         return x
 
     def from_unit(self, x: Array) -> Any:
-        """Map a point (d,) to a configuration, or rows (n, d) to a list of n; only active parameters are kept."""
+        """Map a point (d,) to a configuration, or rows (n, d) to a list of n; only active parameters are kept.
+
+        Raises ConfigError where an active parameter is nan.
+        """
         x = np.asarray(x, dtype=float)
-        if x.ndim == 1:
-            return self._configs(x[None])[0]
-        return self._configs(x)
+        if x.shape[-1:] != (len(self),) or x.ndim > 2:
+            raise ValueError(f"a point of this space has {len(self)} columns, got an array of shape {x.shape}.")
+        return self._config(x.tolist()) if x.ndim == 1 else self._configs(x)
+
+    def _config(self, x: list[float]) -> Config:
+        config: Config = {}
+        for j in self._order:
+            name = self._names[j]
+            if self._met(name, config):
+                if math.isnan(x[j]):
+                    raise _missing(name)
+                config[name] = self._params[name].from_unit(x[j])
+        return {name: config[name] for name in self._names if name in config}
 
     def _configs(self, x: Array) -> list[Config]:
         active = self.active(x)
-        return [{name: self._params[name].from_unit(float(row[j]))
-                 for j, name in enumerate(self._names) if on[j]} for row, on in zip(x, active, strict=True)]
+        out: list[Config] = [{} for _ in range(len(x))]
+        for j, name in enumerate(self._names):
+            rows = np.flatnonzero(active[:, j])
+            u = x[rows, j]
+            if np.isnan(u).any():
+                raise _missing(name)
+            for i, value in zip(rows.tolist(), self._params[name].decode(u), strict=True):
+                out[i][name] = value
+        return out
+
+    def _holds(self, x: Array, parents: Marks, levels: dict[int, NDArray[np.intp]]) -> NDArray[np.bool_]:
+        """In which rows all these columns have one of the marked levels; ``levels`` keeps what was looked up."""
+        on = np.ones(len(x), dtype=bool)
+        for j, marked in parents:
+            v = x[:, j]
+            off = np.isnan(v)
+            if j not in levels:
+                levels[j] = self._params[self._names[j]].level(np.where(off, 0.0, v))
+            on &= ~off & marked[levels[j]]
+        return on
 
     def active(self, x: Array) -> NDArray[np.bool_]:
         """Which parameters are active in each row, shape (n, d); decided by the values of the parents alone."""
         on = np.ones(x.shape, dtype=bool)
+        levels: dict[int, NDArray[np.intp]] = {}
         for j in self._order:
-            for parent, allowed in self.columns[j].parents:
-                v = x[:, parent]
-                level = self._params[self._names[parent]].level(np.where(np.isnan(v), 0.0, v))
-                on[:, j] &= on[:, parent] & ~np.isnan(v) & allowed[level]
+            parents = self.columns[j].parents
+            if parents:
+                on[:, j] = self._holds(x, parents, levels)
+                for parent, _ in parents:
+                    on[:, j] &= on[:, parent]
         return on
 
     def snap(self, x: Array) -> Array:
         """Move rows (n, d) of [0, 1]^d to points of configurations: levels to their points, inactive ones to nan."""
         x = np.array(x, dtype=float)
+        if len(x) == 1:
+            x[0] = self._snap_row(x[0].tolist())
+            return x
         for j, name in enumerate(self._names):
             x[:, j] = self._params[name].snap(x[:, j])
         x[~self.active(x)] = np.nan
         return x
 
+    def _snap_row(self, x: list[float]) -> list[float]:
+        """``snap`` of one row, without arrays."""
+        level: dict[str, int] = {}  # of the active parameters
+        for j in self._order:
+            name = self._names[j]
+            param, u = self._params[name], x[j]
+            met = all(level.get(parent) in levels for parent, levels in self._conditions[name])
+            if met and not math.isnan(u):
+                x[j] = param.snap_one(u)
+                level[name] = param.level_of(u) if name in self._ruling else -1
+            else:
+                x[j] = math.nan
+        return x
+
     def is_forbidden(self, x: Array) -> NDArray[np.bool_]:
         """Which rows (n, d) hold a forbidden combination, shape (n,)."""
         bad = np.zeros(len(x), dtype=bool)
+        levels: dict[int, NDArray[np.intp]] = {}
         for clause in self._clauses:
-            hit = np.ones(len(x), dtype=bool)
-            for j, listed in clause:
-                v = x[:, j]
-                level = self._params[self._names[j]].level(np.where(np.isnan(v), 0.0, v))
-                hit &= ~np.isnan(v) & listed[level]
-            bad |= hit
+            bad |= self._holds(x, clause, levels)
         return bad
+
+
+def _missing(name: str) -> ConfigError:
+    return ConfigError(f"{name!r} is active here and needs a value, but has none.", parameter=name, rule="missing")
+
+
+def _misfit(name: str, param: Param, value: Any) -> ConfigError:
+    rule, text = param.fault(plain(value)) or ("type", "has the wrong type")
+    return ConfigError(f"{name!r} {text}, got {value!r}.", parameter=name, rule=rule, value=value)
 
 
 def describe(pairs: When) -> str:
