@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 import workbench as wb
 from workbench_widgets.space_editor import SpaceEditor
 
+expect.set_options(timeout=20_000)
 HOSTILE = "<img src=x onerror=alert(1)> \"'🙂"
 MODEL = """(state) => { const heard = {}, fire = (k) => (heard["change:" + k] ?? []).slice().forEach((f) => f());
   return { state, sent: 0, get: (k) => state[k], set(k, v) { if (state[k] !== v) { state[k] = v; fire(k); } },
@@ -267,7 +268,8 @@ def test_a_card_is_dragged_onto_an_option_and_out_again(bench):
     b = bench()
     b.drag(b.button("Move depth"), b.card("optimizer").locator(".wbs-chip").nth(1))
     assert b.param("depth")["when"] == {"optimizer": ["sgd"]}
-    b.drag(b.button("Move lr"), b.page.get_by_role("group", name="Active when optimizer is sgd or rmsprop").locator(".wbs-if").first)
+    branch = b.page.get_by_role("group", name="Active when optimizer is sgd or rmsprop")
+    b.drag(b.button("Move lr"), branch.locator(".wbs-if").first)
     assert b.param("lr")["when"] == {"optimizer": ["sgd", "rmsprop"]}
     b.drag(b.button("Move depth"), b.label("Name of the new parameter"))
     assert "when" not in b.param("depth")
@@ -310,8 +312,11 @@ def test_children_of_a_deleted_option_go_with_it_and_come_back_by_undo(bench):
 # ---- parameters ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("button", "made"), [("+ Float", {"type": "float", "low": 0, "high": 1}), ("+ Int", {"type": "int", "low": 1, "high": 10}),
-                                              ("+ Choice", {"type": "choice", "options": ["a", "b"]})])
+@pytest.mark.parametrize(("button", "made"), [
+    ("+ Float", {"type": "float", "low": 0, "high": 1}),
+    ("+ Int", {"type": "int", "low": 1, "high": 10}),
+    ("+ Choice", {"type": "choice", "options": ["a", "b"]}),
+])
 def test_a_parameter_is_added(bench, button, made):
     b = bench()
     b.label("Name of the new parameter").fill("fresh")
@@ -400,7 +405,8 @@ def test_combinations_are_forbidden_and_allowed_again(bench):
 
 
 @pytest.mark.parametrize("space", [
-    wb.Space(a=wb.Choice("x", "y"), b=wb.Int(1, 4, when={"a": "x"}), c=wb.Float(0, 1, step=0.25, when={"b": [1, 2]}), d=wb.Choice(1, 2, 3)),
+    wb.Space(a=wb.Choice("x", "y"), b=wb.Int(1, 4, when={"a": "x"}), c=wb.Float(0, 1, step=0.25, when={"b": [1, 2]}),
+             d=wb.Choice(1, 2, 3)),
     wb.Space(a=wb.Choice("x", "y"), b=wb.Int(1, 4), c=wb.Choice("p", "q", when={"a": "y", "b": [2, 3]}),
              forbidden=[{"a": "x", "b": [1, 4]}, {"c": "p", "b": 2}]),
 ])
@@ -441,21 +447,21 @@ def test_read_only_shows_everything_and_changes_nothing(bench):
 
 def test_while_a_run_goes_on_only_ranges_and_defaults_change_and_it_says_why(bench):
     b = bench(locked=True)
-    expect(b.page.locator(".wbs-locknote")).to_contain_text("The run is under way")
+    expect(b.page.locator(".wbs-locknote")).to_contain_text("This run has trials")
     b.type("lr, lowest value", "1e-4")
     b.slider("depth, highest value").press("ArrowRight")
     assert (b.param("lr")["low"], b.param("depth")["high"]) == (1e-4, 4)
     for locked in (b.label("Type of lr"), b.label("log for lr"), b.button("Delete lr")):
         expect(locked).to_be_disabled()
-    assert "under way" in b.label("Type of lr").get_attribute("title")
+    assert "This run has trials" in b.label("Type of lr").get_attribute("title")
     assert b.label("Name of lr").get_attribute("readonly") is not None
     assert b.label("Option 1 of optimizer").get_attribute("readonly") is not None
     expect(b.label("Name of the new parameter")).to_have_count(0)
 
 
 def test_hostile_names_are_text(bench):
-    space = wb.Space({HOSTILE: wb.Choice(HOSTILE, "b"), "__proto__": wb.Float(0, 1, when={HOSTILE: HOSTILE}), "constructor": wb.Int(1, 2)},
-                     forbidden=[{HOSTILE: HOSTILE, "constructor": 2}])
+    space = wb.Space({HOSTILE: wb.Choice(HOSTILE, "b"), "__proto__": wb.Float(0, 1, when={HOSTILE: HOSTILE}),
+                      "constructor": wb.Int(1, 2)}, forbidden=[{HOSTILE: HOSTILE, "constructor": 2}])
     b = bench(space, errors={HOSTILE: {"options": HOSTILE}})
     assert b.page.locator("img").count() == 0
     assert b.page.get_by_role("group", name=f"Active when {HOSTILE} is {HOSTILE}").count() == 1
@@ -467,10 +473,16 @@ def test_hostile_names_are_text(bench):
 
 
 @pytest.mark.parametrize("draft", [
-    {}, {"params": 7}, {"params": [None, {"name": "a"}]}, {"params": [{"name": "a", "type": "evil", "low": {}, "high": []}]},
-    {"params": [{"name": "a", "type": "choice", "when": {"a": ["x"]}}]}, {"params": [{"type": "int", "low": 3}], "forbidden": [None, {"q": 3}]},
-    {"params": [{"name": "a", "type": "float", "low": 0, "high": 1e308, "log": True}, {"name": "a", "type": "int", "low": -1e300, "high": 1e300}]},
-    {"params": [{"name": "a", "type": "choice", "options": [1, 2], "when": {"b": [1]}}, {"name": "b", "type": "choice", "options": [1, 2], "when": {"a": [1]}}]},
+    {},
+    {"params": 7},
+    {"params": [None, {"name": "a"}]},
+    {"params": [{"name": "a", "type": "evil", "low": {}, "high": []}]},
+    {"params": [{"name": "a", "type": "choice", "when": {"a": ["x"]}}]},
+    {"params": [{"type": "int", "low": 3}], "forbidden": [None, {"q": 3}]},
+    {"params": [{"name": "a", "type": "float", "low": 0, "high": 1e308, "log": True},
+                {"name": "a", "type": "int", "low": -1e300, "high": 1e300}]},
+    {"params": [{"name": "a", "type": "choice", "options": [1, 2], "when": {"b": [1]}},
+                {"name": "b", "type": "choice", "options": [1, 2], "when": {"a": [1]}}]},
 ])
 def test_a_malformed_draft_is_drawn_all_the_same(bench, draft):
     b = bench(draft)
@@ -484,7 +496,7 @@ def test_every_control_has_a_name_and_errors_are_tied_to_their_boxes(bench):
     b = bench()
     b.button("Details of momentum").click()
     b.button("Details of optimizer").click()
-    nameless = b.page.evaluate("""[...document.querySelectorAll('.wbs input, .wbs select, .wbs button, .wbs textarea, .wbs [role=slider]')]
+    nameless = b.page.evaluate("""[...document.querySelectorAll('.wbs :is(input, select, button, textarea, [role=slider])')]
         .filter(e => !(e.getAttribute('aria-label') || e.textContent.trim() || e.closest('label'))).length""")
     assert nameless == 0
     described = b.box("lr, lowest value").get_attribute("aria-describedby")
@@ -589,11 +601,53 @@ def test_a_reload_shows_the_draft_as_it_was(notebook):
     page.evaluate("jupyterapp.commands.execute('docmanager:save')")
     page.wait_for_timeout(500)
     page.reload()
+    page.wait_for_selector(".wbs-card")
     expect(page.get_by_role("textbox", name="lr, lowest value")).to_have_value("ten")
     expect(page.locator(".wbs-err:visible")).to_contain_text("Float needs two finite numbers")
 
 
-def test_read_only_in_jupyterlab_in_both_themes(notebook):
-    page = notebook([CELL + "\nipywidgets.VBox([SpaceEditor(space, editable=False), SpaceEditor(space, locked=True)])"])
-    expect(page.locator(".wbs")).to_have_count(2)
+FAINT = """() => {
+  const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const rgba = (c) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = c; canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data]; };
+  const over = ([r, g, b, a], under) => [r, g, b].map((v, k) => v * a / 255 + under[k] * (1 - a / 255));
+  const back = (e) => (e === null ? [255, 255, 255] : e.matches('.wbs-tick, .wbs-track') ? back(e.parentElement) : over(rgba(getComputedStyle(e).backgroundColor), back(e.parentElement)));
+  const light = (c) => c.map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)).reduce((s, v, k) => s + v * [0.2126, 0.7152, 0.0722][k], 0);
+  const texts = [...document.querySelectorAll('.wbs *')].filter((e) => e.getClientRects().length && !e.matches(':disabled, option, .wbs-sr')
+    && (e.matches('input[type=text]') || [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())));
+  return [texts.length, texts.map((e) => {
+    const under = back(e), [a, b] = [light(over(rgba(getComputedStyle(e).color), under)), light(under)];
+    return [e.className || e.tagName, e.textContent, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)];
+  }).filter(([, , ratio]) => ratio < 4.5)]; }"""
+
+
+def test_all_text_stands_out_in_both_themes_also_read_only_and_locked(notebook):
+    page = notebook([CELL + "\nipywidgets.VBox([SpaceEditor(space, editable=False), SpaceEditor(space, locked=True), editor])"])
+    expect(page.locator(".wbs")).to_have_count(3)
+    page.get_by_role("textbox", name="lr, lowest value").last.fill("ten")
+    for theme in (notebook.light, notebook.dark):
+        theme(page)
+        n, faint = page.evaluate(FAINT)
+        assert n > 100
+        assert faint == []  # contrast of at least 4.5 : 1
+    notebook.both(page)
+
+
+def ask(page, code):
+    """What this code prints in the notebook's kernel."""
+    return page.evaluate(f"""(code) => new Promise((done) => {{
+        {KERNEL}.requestExecute({{ code }}).onIOPub = (m) => {{ if (m.content.text) done(m.content.text.trim()); }}; }})""", code)
+
+
+def test_in_the_panel_of_a_run_it_edits_the_space_of_the_run(notebook):
+    page = notebook([CELL + "run = wb.optimize(lambda c: c['lr'], space, n_trials=3)\nrun"])
+    page.locator(".wb-panel").get_by_role("button", name="Space").click()
+    page.locator(".wb-panel").get_by_role("slider", name="lr, lowest value").focus()
+    page.keyboard.press("PageUp")
+    page.keyboard.press("s")  # a key of the panel: in the editor it is not one
+    page.wait_for_timeout(500)
+    for _ in range(40):
+        if ask(page, "print(run.space['lr'].low)") == "0.0001":
+            break
+        page.wait_for_timeout(250)
+    assert ask(page, "print(run.space['lr'].low, len(run.trials))") == "0.0001 0"
     notebook.both(page)

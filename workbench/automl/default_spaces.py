@@ -70,6 +70,11 @@ def _sgd(*, classifies: bool) -> Params:
             "eta0": Float(1e-5, 1e-1, log=True, default=1e-2, when={"learning_rate": ["invscaling", "adaptive"]})}
 
 
+def _neighbours() -> Params:
+    return {"n_neighbors": Int(1, 50, log=True, default=5), "weights": Choice("uniform", "distance"),
+            "p": Choice(2, 1)}
+
+
 _SPACES: dict[str, Any] = {
     "HistGradientBoostingClassifier": _boosting, "HistGradientBoostingRegressor": _boosting,
     "RandomForestClassifier": lambda: _forest(classifies=True), "RandomForestRegressor": lambda: _forest(classifies=False),
@@ -86,15 +91,10 @@ _SPACES: dict[str, Any] = {
     "RidgeClassifier": lambda: {"alpha": Float(1e-4, 1e4, log=True, default=1.0)},
     "Lasso": lambda: {"alpha": Float(1e-4, 1e2, log=True, default=1.0)},
     "ElasticNet": lambda: {"alpha": Float(1e-4, 1e2, log=True, default=1.0), "l1_ratio": Float(0.01, 1.0, default=0.5)},
-    "KNeighborsClassifier": lambda: _neighbours(), "KNeighborsRegressor": lambda: _neighbours(),
+    "KNeighborsClassifier": _neighbours, "KNeighborsRegressor": _neighbours,
     "GaussianNB": lambda: {"var_smoothing": Float(1e-11, 1e-1, log=True, default=1e-9)},
     "PCA": lambda: {"n_components": Float(0.5, 0.999, default=0.95)},
 }
-
-
-def _neighbours() -> Params:
-    return {"n_neighbors": Int(1, 50, log=True, default=5), "weights": Choice("uniform", "distance"),
-            "p": Choice(2, 1)}
 
 
 def known_estimators() -> list[str]:

@@ -114,7 +114,7 @@ class Grid:
             if self.shuffled:
                 memo = np.random.default_rng(history.seed).permutation(memo)
             history.memo["grid", self] = memo
-        return memo  # type: ignore[no-any-return]
+        return memo
 
 
 def _key(x: Array) -> Array:
