@@ -15,6 +15,7 @@ from workbench_widgets.lessons import bayesian_optimisation as bo
 from workbench_widgets.lessons import gaussian_process as gp
 from workbench_widgets.lessons.bo_pictures import draw as draw_bo
 from workbench_widgets.lessons.bo_state import MAX_EVALUATIONS, RULES, BOState
+from workbench_widgets.lessons.exercises import check
 from workbench_widgets.lessons.frame import Dial
 from workbench_widgets.lessons.functions import functions
 from workbench_widgets.lessons.gaussian_process import GPState
@@ -374,3 +375,18 @@ def test_an_unknown_lesson_is_named():
 
     with pytest.raises(AttributeError, match="no lesson called 'Nothing'"):
         _ = lessons.Nothing
+
+
+# Exercises ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_exercise_tells_right_from_not_yet_and_from_no_answer():
+    def verdict(answer):
+        return check(answer, lambda a: 1 / a == 0.5, "Halve it.", "Two halves.")
+
+    assert (verdict(2).right, str(verdict(2))) == (True, "Right. Two halves.")
+    assert (verdict(3).right, str(verdict(3))) == (False, "Not yet. Halve it.")
+    assert verdict(None).right is verdict(...).right is None
+    assert str(verdict(0)) == "Not yet: ZeroDivisionError: division by zero. Halve it."
+    assert "<b>✓</b>" in verdict(2)._repr_html_()
+    assert "&lt;b&gt;" in check(1, bool, "", "<b>")._repr_html_()

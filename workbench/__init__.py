@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workbench.api import open, optimize, watch  # noqa: A004
+    from workbench.api import open, optimize, watch
     from workbench.automl.tune import tune
     from workbench.errors import (
         ConfigError,

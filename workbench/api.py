@@ -20,7 +20,7 @@ from workbench.objective import Objective
 from workbench.optuna_bridge import Sampler
 from workbench.optuna_watch import resolve_study, watch_study
 from workbench.propose import Settings
-from workbench.run import ATTR_ALGORITHMS, ATTR_SETTINGS, ATTR_SPACES, Run
+from workbench.run import ATTR_ALGORITHMS, ATTR_SETTINGS, ATTR_SPACES, Run, check_algorithm
 from workbench.search import catalogue
 from workbench.search.gp_bo import GPBO
 from workbench.search.tpe import TPE
@@ -89,6 +89,7 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
         raise RunError("storage= needs a name, under which the run is found again. Give name=.")
     seed = secrets.randbelow(2**31) if seed is None else int(seed)
     algorithm = default_algorithm(space) if algorithm is None else algorithm
+    check_algorithm(algorithm)
     settings = Settings(space, algorithm, n_trials, n_workers, scheduler, trial_timeout, timeout)
     study, where, owner = _create(name, direction, storage)
     study.sampler = _sampler(algorithm, space, seed)

@@ -64,7 +64,7 @@ def _line(line: str, where: str) -> Event:
 def dumps(event: Event) -> str:
     """Write one event as a line of JSON."""
     fields = {f.name: encode(getattr(event, f.name)) for f in dataclasses.fields(event)}
-    return json.dumps({"event": type(event).__name__, **fields}, ensure_ascii=False, allow_nan=False)
+    return json.dumps({"event": type(event).__name__, **fields}, allow_nan=False)
 
 
 def loads(line: str) -> Event:

@@ -34,7 +34,7 @@ class Step:
     last: bool = False
 
 
-class Pruned(Exception):  # noqa: N818 - it is no error
+class Pruned(Exception):
     """The objective gave the trial up by itself (``raise optuna.TrialPruned``)."""
 
 

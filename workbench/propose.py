@@ -64,7 +64,7 @@ class Live:
     lines: Lines | None = None
 
 
-class Cancelled(Exception):  # noqa: N818 - it is no error
+class Cancelled(Exception):
     """The user asked for a pause or a stop while the algorithm was thinking."""
 
 

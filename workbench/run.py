@@ -350,9 +350,8 @@ class Run(Results):
         s = self._settings
         if s.space is None:
             raise RunError("the algorithm of a run with an Optuna objective is fixed. Start a new run.")
+        check_algorithm(algorithm)
         sampler = isinstance(algorithm, optuna.samplers.BaseSampler)
-        if not sampler and not callable(getattr(algorithm, "suggest", None)):
-            raise RunError(f"an algorithm has a method suggest, got {algorithm!r}. Take wb.GPBO() or wb.TPE().")
         self._ledger.study.sampler = algorithm if sampler else optuna.samplers.RandomSampler(seed=self.seed)
         self._algorithms.append(algorithm)
         s.algorithm_index, s.algorithm = len(self._algorithms) - 1, algorithm
@@ -375,6 +374,13 @@ class Run(Results):
                             "algorithm": s.algorithm_index},
         }
         return {key: json.dumps(value) for key, value in data.items()}
+
+
+def check_algorithm(algorithm: Any) -> None:
+    """Raise RunError unless it is an algorithm of the workbench's kind, or one of Optuna's samplers."""
+    made = not isinstance(algorithm, type) and callable(getattr(algorithm, "suggest", None))
+    if not made and not isinstance(algorithm, optuna.samplers.BaseSampler):
+        raise RunError(f"an algorithm is an object with a method suggest, got {algorithm!r}. Take wb.GPBO() or wb.TPE().")
 
 
 def check_same_study(old: Space, new: Space) -> None:

@@ -204,17 +204,18 @@ class StudyLoop:
 
     def _start_steps(self) -> Iterator[Event]:
         """Go on with waiting trials, then begin new ones, as far as there are workers."""
-        for t in self._live.values():
-            if self.n_busy >= self.settings.n_workers:
-                return
-            if not t.busy and (not self._stepping or self._only in (None, t.number)):
-                self._submit(t)
-        while self._mode == "run" and self.n_busy < self.settings.n_workers and self._may_begin():
-            if not (yield from self._begin()):
+        while self._mode == "run" and self.n_busy < self.settings.n_workers:
+            waiting = next((t for t in self._live.values() if not t.busy and self._may_go_on(t)), None)
+            if waiting is not None:
+                self._submit(waiting)
+            elif not self._may_begin() or not (yield from self._begin()):
                 return
             # take what has come in meanwhile: a pause, a result that the next suggestion should know
             while self._mode == "run" and not self.inbox.empty():
                 yield from self._handle(self.inbox.get())
+
+    def _may_go_on(self, t: Live) -> bool:
+        return not self._stepping or self._only in (None, t.number)
 
     def _begin(self) -> Generator[Event, None, bool]:
         """Begin a trial; returns whether one began."""

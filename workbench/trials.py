@@ -20,6 +20,8 @@ from workbench.events import (
 from workbench.history import Explanation
 from workbench.space import Config
 
+OURS = {"trial", "state", "value", "steps", "seconds", "error"}  # columns of ``frame`` beside the parameters
+
 
 @dataclass(slots=True)
 class Trial:
@@ -121,11 +123,17 @@ class Trials:
     def frame(self) -> pd.DataFrame:
         """One row a trial: number, state, value, the parameters (NaN where inactive), steps, seconds, error."""
         rows: list[dict[str, Any]] = []
-        for t in self.by_number.values():
-            last = t.error.strip().splitlines()[-1] if t.error else None
-            rows.append({"trial": t.number, "state": t.state, "value": self.value(t.loss), **t.config,
-                         "steps": len(t.curve), "seconds": t.seconds, "error": last})
+        trials = list(self.by_number.values())  # another thread may fold meanwhile
+        for t in trials:
+            last = t.error.strip().splitlines()[-1] if t.error and t.error.strip() else t.error
+            rows.append({"trial": t.number, "state": t.state, "value": self.value(t.loss), "steps": len(t.curve),
+                         "seconds": t.seconds, "error": last, **{_column(k): v for k, v in t.config.items()}})
         declared = [p["name"] for p in self.started.space.get("params", ())] if self.started is not None else []
-        names = list(dict.fromkeys([*declared, *(k for t in self.by_number.values() for k in t.config)]))
-        columns = ["trial", "state", "value", *names, "steps", "seconds", "error"]
+        names = list(dict.fromkeys([*declared, *(k for t in trials for k in t.config)]))
+        columns = ["trial", "state", "value", *map(_column, names), "steps", "seconds", "error"]
         return pd.DataFrame(rows, columns=columns).set_index("trial").sort_index()
+
+
+def _column(name: str) -> str:
+    """Name a parameter's column; one that is called like a column of ours gets a prefix."""
+    return f"param {name}" if name in OURS else name

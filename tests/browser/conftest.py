@@ -143,10 +143,14 @@ class Notebooks:
             page.evaluate("{ jupyterapp.commands.execute('notebook:run-all-cells'); }")
         return page
 
+    def path(self, name=""):
+        """Say where a screenshot of this name is kept."""
+        ARTIFACTS.mkdir(exist_ok=True)
+        return ARTIFACTS / f"{self.name}{name}.png"
+
     def shot(self, page, name=""):
         """Keep a screenshot."""
-        ARTIFACTS.mkdir(exist_ok=True)
-        page.screenshot(path=ARTIFACTS / f"{self.name}{name}.png")
+        page.screenshot(path=self.path(name))
 
     def save(self, page):
         """Save the notebook: a page that is loaded anew shows the outputs of the file."""
@@ -161,6 +165,8 @@ class Notebooks:
 
     def light(self, page):
         """Switch the page to the light theme."""
+        if page.evaluate("document.body.dataset.jpThemeLight === 'true'"):
+            return
         page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
         page.wait_for_function("document.body.dataset.jpThemeLight === 'true'")
 

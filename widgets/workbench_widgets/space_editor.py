@@ -19,6 +19,7 @@ from workbench.space import Choice, Space
 from workbench.space_formats import from_json, to_json
 
 HERE = Path(__file__).parent
+PARTS = ("_model", "_drag", "_options", "_rules", "")  # of one JavaScript module; in this order
 Errors = dict[str, dict[str, str]]
 NUMBER_STAGES = ((("low", "high"), "range"), (("log",), "log"), (("step",), "step"), (("default",), "default"))
 CHOICE_STAGES = ((("options", "ordered"), "options"), (("default",), "default"))
@@ -34,7 +35,7 @@ class SpaceEditor(anywidget.AnyWidget):
     editable
         False only shows it.
     locked
-        True while a run goes on: ranges and defaults may change; names, types, scales, options and conditions may not.
+        True once a run has trials: ranges and defaults may change; names, types, scales, options and conditions may not.
 
     Attributes
     ----------
@@ -46,7 +47,7 @@ class SpaceEditor(anywidget.AnyWidget):
         What is wrong with the draft: ``{parameter: {field: message}}``, "" for the space as a whole.
     """
 
-    _esm = "".join((HERE / name).read_text(encoding="utf-8") for name in ("space_editor_model.js", "space_editor.js"))
+    _esm = "\n".join((HERE / f"space_editor{part}.js").read_text(encoding="utf-8") for part in PARTS)
     _css = HERE / "space_editor.css"
     draft = t.Dict().tag(sync=True)
     errors = t.Dict().tag(sync=True)

@@ -89,7 +89,11 @@ function places(draft) {
     parents.sort((a, b) => depth(b, new Set()) - depth(a, new Set()));
     if (parents.length) chosen.set(p, parents[0]);
   }
-  const inCircle = (p) => { const seen = new Set(); for (let q = p; q; q = chosen.get(q)) { if (seen.has(q)) return true; seen.add(q); } return false; };
+  const inCircle = (p) => {
+    const seen = new Set();
+    for (let q = p; q; q = chosen.get(q)) { if (seen.has(q)) return true; seen.add(q); }
+    return false;
+  };
   return ps.map((p) => (chosen.has(p) && !inCircle(p) ? chosen.get(p).name : null));
 }
 
@@ -108,7 +112,8 @@ function checkRange(p) {
   const got = `got low=${repr(p.low)} and high=${repr(p.high)}`;
   if (p.type === "int") {
     for (const f of ["low", "high", "step"]) {
-      if ((f !== "step" || p.step != null) && !isWhole(p[f])) return [f, `Int needs whole numbers, got ${f}=${repr(p[f])}. Use Float for real numbers.`];
+      if (f === "step" && p.step == null) continue;
+      if (!isWhole(p[f])) return [f, `Int needs whole numbers, got ${f}=${repr(p[f])}. Use Float for real numbers.`];
     }
   } else if (!isNumber(p.low) || !isNumber(p.high)) {
     return [isNumber(p.low) ? "high" : "low", `Float needs two finite numbers, ${got}.`];
@@ -125,7 +130,8 @@ function checkRange(p) {
 function checkOptions(p) {
   const options = optionsOf(p);
   if (!options.length) return ["options", "Choice needs at least one option, got none."];
-  const twice = options.find((o, k) => options.slice(0, k).some((q) => q === o || (typeof q !== "string" && typeof o !== "string" && q !== null && o !== null && Number(q) === Number(o))));
+  const numeric = (v) => (v === null || typeof v === "string" ? v : Number(v)); // Python holds True and 1 equal
+  const twice = options.find((o, k) => options.slice(0, k).some((q) => numeric(q) === numeric(o)));
   return twice === undefined ? null : ["options", `options must differ, got ${repr(twice)} twice.`];
 }
 
@@ -134,7 +140,9 @@ function checkPairs(draft, pairs, where) {
   for (const [name, values] of pairs) {
     const parent = paramsOf(draft).find((q) => q.name === name);
     if (!parent) return `${where} names ${repr(name)}, which is no parameter of this space.`;
-    if (nLevels(parent) === Infinity) return `${where} names ${repr(name)}, which has no list of values to choose from. Use a Choice, an Int, or a Float with a step.`;
+    if (nLevels(parent) === Infinity) {
+      return `${where} names ${repr(name)}, which has no list of values to choose from. Use a Choice, an Int, or a Float with a step.`;
+    }
     if (!values.length) return `${where} gives no value of ${repr(name)}. Name at least one.`;
     for (const v of values) {
       const fault = nLevels(parent) && faultOf(parent, v);
@@ -159,7 +167,10 @@ function check(draft) {
     }
     let bad = checkPairs(draft, whenOf(p), `the condition of ${repr(p.name)}`);
     const circle = !bad && whenOf(p).find(([parent]) => parent === p.name || dependents(draft, p.name).has(parent));
-    if (circle) bad = `conditions must not form a circle, but ${repr(p.name)} and ${repr(circle[0])} depend on each other. Remove one of the conditions.`;
+    if (circle) {
+      bad = `conditions must not form a circle, but ${repr(p.name)} and ${repr(circle[0])} depend on each other. `
+        + "Remove one of the conditions.";
+    }
     fail(p.name, bad && ["when", bad]);
   }
   forbiddenOf(draft).forEach((clause, k) => {
@@ -174,7 +185,11 @@ function count(draft) {
   const ps = paramsOf(draft), clauses = forbiddenOf(draft).map((c) => Object.entries(c));
   const decisive = new Set([...ps.flatMap((p) => whenOf(p).map(([n]) => n)), ...clauses.flat().map(([n]) => n)]);
   const depth = new Map(ps.map((p) => [p.name, 0])); // parents before children
-  for (let k = 0; k < ps.length; k++) for (const p of ps) for (const [n] of whenOf(p)) depth.set(p.name, Math.max(depth.get(p.name), 1 + (depth.get(n) ?? 0)));
+  const deeper = (p) => Math.max(0, ...whenOf(p).map(([n]) => 1 + (depth.get(n) ?? 0)));
+  for (let k = 0, changed = true; k < ps.length && changed; k++) {
+    changed = false;
+    for (const p of ps) if (deeper(p) > depth.get(p.name)) { depth.set(p.name, deeper(p)); changed = true; }
+  }
   const order = ps.filter((p) => decisive.has(p.name)).sort((a, b) => depth.get(a.name) - depth.get(b.name));
   const rest = ps.filter((p) => !decisive.has(p.name));
   const on = (p, config) => whenOf(p).every(([n, vs]) => config.has(n) && vs.includes(config.get(n)));
@@ -194,6 +209,17 @@ function count(draft) {
   };
   go(0, new Map());
   return leaves > LEAVES || fewest === Infinity ? null : { fewest, most, total };
+}
+
+/** How large the space is, in words. */
+function summary(draft, valid) {
+  const n = paramsOf(draft).length, c = n && valid ? count(draft) : null, words = [`${n} parameter${n === 1 ? "" : "s"}`];
+  if (!c) return words[0];
+  if (c.fewest < c.most) words.push(`${c.fewest} to ${c.most} active at once`);
+  else if (c.most < n) words.push(`${c.most} active at once`);
+  const many = c.total < 1e15 ? c.total.toLocaleString("en").replaceAll(",", "\u2009") : c.total.toPrecision(3);
+  words.push(c.total === Infinity ? "infinitely many configurations" : `${many} configuration${c.total === 1 ? "" : "s"}`);
+  return words.join(" · ");
 }
 
 // ---- axes ----------------------------------------------------------------------------------------------------------
@@ -236,6 +262,8 @@ function ruled(p, a, b, gap) {
 const toU = (axis, v) => (axis.log ? Math.log(v / axis.lo) / Math.log(axis.hi / axis.lo) : (v - axis.lo) / (axis.hi - axis.lo));
 const fromU = (axis, u) => (axis.log ? axis.lo * (axis.hi / axis.lo) ** u : axis.lo + u * (axis.hi - axis.lo));
 
+const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+
 /** Marks along the axis as [u, label]; minor ones have no label. */
 function ticksOf(axis) {
   if (!axis.log) {
@@ -243,7 +271,7 @@ function ticksOf(axis) {
     return Array.from({ length: n + 1 }, (_, k) => [k / n, k % every ? "" : textOf(tidy(axis.lo + k * axis.step, axis.step))]);
   }
   const [a, b] = [axis.lo, axis.hi].map((v) => Math.round(Math.log10(v))), every = Math.ceil((b - a) / 6), out = [];
-  const powers = a < -3 || b > 4, raised = (k) => `10${[...String(k)].map((c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]).join("")}`;
+  const powers = a < -3 || b > 4, raised = (k) => `10${[...String(k)].map((c) => RAISED[c]).join("")}`;
   for (let k = a; k <= b; k++) {
     out.push([toU(axis, 10 ** k), (k - a) % every ? "" : powers ? raised(k) : textOf(10 ** k)]);
     if (b - a <= 4 && k < b) for (let m = 2; m < 10; m++) out.push([toU(axis, m * 10 ** k), ""]);
@@ -290,7 +318,8 @@ function renameParam(draft, i, name) {
 
 function renameOption(draft, i, k, value) {
   const p = paramsOf(draft)[i], old = p.options[k];
-  const next = patched(draft, i, { options: p.options.map((o, j) => (j === k ? value : o)), default: p.default === old && old !== null ? value : p.default });
+  const options = p.options.map((o, j) => (j === k ? value : o));
+  const next = patched(draft, i, { options, default: p.default != null && p.default === old ? value : p.default });
   return mapConditions(next, ([n, vs]) => [n, n === p.name ? vs.map((v) => (v === old ? value : v)) : vs]);
 }
 

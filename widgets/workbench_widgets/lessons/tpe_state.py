@@ -14,7 +14,7 @@ from workbench.space import Float, Space
 from workbench_widgets.lessons.functions import Hidden, functions
 
 SPACE = Space(x=Float(0.0, 1.0))
-N_START, MAX_TRIALS = 12, 60
+N_START, MAX_TRIALS = 12, 40  # from 40 on TPE lets its smallest bandwidth shrink, which would need explaining
 
 
 @dataclass(frozen=True, slots=True)
