@@ -364,3 +364,19 @@ def test_a_space_where_all_is_forbidden_to_optunas_samplers_ends_the_run_and_say
     r = run(lambda c: 0.0, space, algorithm=optuna.samplers.RandomSampler(seed=1), n_trials=2)
     assert not ends(r)
     assert "forbidden" in r.detail
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_trial_that_waits_goes_on_before_another_begins(seed):
+    rng = np.random.default_rng(seed)
+
+    def f(config):
+        for _ in range(4):
+            time.sleep(rng.random() * 0.002)
+            yield 0.0
+
+    running = most = 0
+    for e in run(f, n_workers=3, n_trials=30).log:
+        running += isinstance(e, TrialSuggested) - isinstance(e, TrialFinished)
+        most = max(most, running)
+    assert most == 3
