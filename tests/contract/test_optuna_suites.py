@@ -12,6 +12,9 @@ from optuna.testing.pytest_samplers import (
 
 import workbench as wb
 
+# a grid is soon finished, and says so
+pytestmark = pytest.mark.filterwarnings("ignore:The grid is finished")
+
 ALGORITHMS = {
     "Random": wb.Random(),
     "Grid": wb.Grid(k=5),
