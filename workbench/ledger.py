@@ -81,7 +81,7 @@ class Saw:
             return cls(int(data["told"]), tuple(int(k) for k in data.get("pending", ())), int(data.get("space", 0)),
                        int(data.get("algorithm", 0)), None if again is None else int(again),
                        bool(data.get("drawn", True)))
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StorageError(f"a trial's attribute {KEY!r} is malformed: {data!r}.") from error
 
 
@@ -103,7 +103,8 @@ class Ledger:
     study
         Where trials are kept; its direction gives the sign of the losses.
     repair
-        Called before a failed write is tried again (a journal file cuts its torn tail).
+        Called before a failed write is tried again (a journal file cuts its torn tail). Given only by the one owner
+        of a file: all trials in it are then its own.
 
     Attributes
     ----------
@@ -137,19 +138,22 @@ class Ledger:
             user_attrs={KEY: saw.data()}, system_attrs={}, intermediate_values={})
         with self._lock:
             self.flush()
-            trial_id = self._created_after_all(config) if self._doubtful else None
-            if trial_id is None:
-                make = self._storage.create_new_trial
-                trial_id = int(self._now(lambda: make(self._study_id, template_trial=template)))
+            self._skip_orphans()
+            make = self._storage.create_new_trial
+            trial_id = int(self._now(lambda: make(self._study_id, template_trial=template)))
             number = self._storage.get_trial_number_from_id(trial_id)
             self._ids[number] = trial_id
             return number
 
-    def _created_after_all(self, config: Config) -> int | None:
-        """Find a trial whose creation was written although the storage said it failed (an fsync on a full disk)."""
+    def _skip_orphans(self) -> None:
+        """End trials that were begun although the storage said they were not (an fsync on a full disk)."""
+        if not self._doubtful:
+            return
         self._doubtful = False
-        return next((t._trial_id for t in reversed(self.trials()) if t.state == OptunaState.RUNNING
-                     and t.number not in self._ids and t.params == config), None)
+        for t in self.trials():
+            if self.is_ours(t) and t.number not in self._ids:
+                self.adopt(t)
+                self.tell(t.number, "pruned", None, "not run: the disk was full", skipped=True)
 
     def ask(self, saw: Saw) -> optuna.Trial:
         """Begin a trial whose parameters the study's own sampler suggests, one by one. StorageError if it fails."""
@@ -257,6 +261,10 @@ class Ledger:
     def trial(self, number: int) -> FrozenTrial:
         """One trial, not copied: do not change it."""
         return self._storage.get_trial(self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number))
+
+    def is_ours(self, trial: FrozenTrial) -> bool:
+        """Whether a running trial was begun by this run, not by another worker on a shared database."""
+        return trial.state == OptunaState.RUNNING and (KEY in trial.user_attrs or self._repair is not None)
 
     def adopt(self, trial: FrozenTrial) -> None:
         """Take over a trial that an earlier session began."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from workbench.history import History
+from workbench.scale import is_number
 from workbench.space import Array, Choice, Space
 
 
@@ -21,7 +22,10 @@ def fits(space: Space, config: Mapping[str, Any]) -> bool:
         if name not in space.params:
             return False
         p = space[name]
-        if p.fault(value) is not None if isinstance(p, Choice) else not p.low <= value <= p.high:
+        if isinstance(p, Choice):
+            if p.fault(value) is not None:
+                return False
+        elif not (is_number(value) and p.low <= value <= p.high):
             return False
     return all(name in config for name in space.names if space.is_active(name, config))
 

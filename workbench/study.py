@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Literal
 
-from optuna.trial import TrialState as OptunaState
-
 from workbench.errors import ConfigError, ObjectiveError, SearchExhausted, StorageError
 from workbench.events import (
     Event,
@@ -31,7 +29,7 @@ from workbench.events import (
     TrialState,
     TrialSuggested,
 )
-from workbench.ledger import KEY, SKIPPED, Ledger, state_of
+from workbench.ledger import KEY, SKIPPED, Ledger, Saw, state_of
 from workbench.objective import Objective, OptunaSteps
 from workbench.propose import Cancelled, Given, Live, Proposer, Settings
 from workbench.space import Config
@@ -367,11 +365,11 @@ class StudyLoop:
         self.ledger.flush()
         trials = self.ledger.trials()
         for t in trials:
-            if t.state == OptunaState.RUNNING and KEY in t.user_attrs:
+            if self.ledger.is_ours(t):
                 self.ledger.adopt(t)
                 self.ledger.tell(t.number, "interrupted", None)
                 yield TrialFinished(t.number, "interrupted", None)
-        done_again = {t.user_attrs[KEY].get("again") for t in trials if KEY in t.user_attrs}
+        done_again = {Saw.of(t.user_attrs[KEY]).again for t in trials if KEY in t.user_attrs}
         for t in self.ledger.trials():
             if state_of(t) != "interrupted":
                 self._told += t.state.is_finished() and not t.user_attrs.get(SKIPPED)
