@@ -23,7 +23,7 @@ def point(case: str) -> None:
         import workbench as wb
 
         _ = wb.optimize, wb.Space, wb.GPBO
-    for module in CASES.get(case, []):
+    for module in CASES.get(case, [] if case == USED else [case]):
         __import__(module)
     report(cpu_s=time.process_time() - cpu, wall_s=time.perf_counter() - wall, modules=len(sys.modules) - before,
            heavy=[m for m in HEAVY if m in sys.modules])
