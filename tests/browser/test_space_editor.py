@@ -511,6 +511,23 @@ def test_nothing_sticks_out_of_a_narrow_column(bench, width):
     assert b.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_in_a_large_space_a_change_of_one_number_redraws_one_card(bench):
+    models = {f"model {k}": [f"model {k}: p{j}" for j in range(12)] for k in range(15)}
+    params = {"model": wb.Choice(*models)} | {n: wb.Float(1e-3, 1, log=True, when={"model": m})
+                                              for m, ns in models.items() for n in ns}
+    layers = {f"l{k}{s}": wb.Choice(1, 2, when={f"l{k - 1}{t}": 1 for t in "ab"} if k else None)
+              for k in range(12) for s in "ab"}
+    b = bench(wb.Space(params | layers))  # 205 parameters; twelve layers of two parents each: 4096 paths
+    assert b.page.locator(".wbs-card").count() == 205
+    b.page.evaluate("document.querySelectorAll('.wbs-body').forEach((e) => { e.old = true; })")
+    b.slider("model 0: p0, lowest value").focus()
+    for _ in range(5):
+        b.page.keyboard.press("ArrowRight")
+    assert b.param("model 0: p0")["low"] == pytest.approx(10 ** -2.75, rel=1e-2)
+    assert b.page.evaluate("[...document.querySelectorAll('.wbs-body')].filter((e) => !e.old).length") == 1
+    expect(b.page.locator(".wbs-summary")).to_contain_text("15 to 37 active at once")  # 1 + 12 + the first layer, or all
+
+
 def test_a_closed_view_listens_no_more(bench):
     b = bench()
     b.page.evaluate("close()")
@@ -629,6 +646,7 @@ def test_all_text_stands_out_in_both_themes_also_read_only_and_locked(notebook):
         n, faint = page.evaluate(FAINT)
         assert n > 100
         assert faint == []  # contrast of at least 4.5 : 1
+    notebook.light(page)
     notebook.both(page)
 
 

@@ -12,6 +12,7 @@ class Editor {
     Object.assign(this, { model, el, id: `wbse${++views}`, past: [], future: [], last: {}, drawn: "", pair: null });
     this.texts = new Map(); // typed but not taken over: data-key -> text
     this.refused = new Map(); // why it was not: data-key -> message
+    this.touched = new Set(); // parameters with a box that was typed in since it was drawn
     this.axes = new Map(); this.memory = new Map(); this.open = new Map(); // by parameter
     this.frame();
     this.heard = () => { if (!this.mine) this.draw(); };
@@ -199,20 +200,47 @@ class Editor {
     this.local = check(this.draft); this.places = places(this.draft);
     this.problems = Object.keys(this.local).length + Object.keys(this.server()).length;
     this.drawing = true; // taking the focused box away blurs it
-    this.root.replaceChildren(...this.parts());
+    this.build();
     this.drawing = false;
     if (key) this.focus(key, caret, Boolean(focus));
     this.status(); this.drawCode();
   }
 
-  parts() {
+  /** Make what differs: all cards where their order or nesting changed, else the bodies that show something else. */
+  build() {
+    const below = (p, i) => [p.name, p.type, this.places[i], own(p.when, this.places[i])];
+    const layout = JSON.stringify([this.frozen, this.locked, this.params.map(below)]), before = this.bodies ?? [];
+    const others = JSON.stringify(this.params.map((p) => (canBeParent(p) ? p : [p.name, p.when])));
+    const looks = this.params.map((p) => JSON.stringify([p, this.errorsOf(p), this.isOpen(p) && others])); // what the bodies show
+    if (layout === this.layout) {
+      this.params.forEach((p, i) => {
+        if (looks[i] === this.looks[i] && !this.touched.has(p.name)) return;
+        before[i].replaceWith(this.bodies[i] = this.body(i));
+      });
+      this.tail.replaceWith(this.tail = this.foot());
+    } else {
+      this.bodies = [];
+      this.tail = this.foot();
+      this.root.replaceChildren(this.list(), this.tail);
+    }
+    Object.assign(this, { layout, looks });
+    this.touched.clear();
+  }
+
+  isOpen(p) {
+    const unusual = p.step != null || p.default != null || whenOf(p).length > 1, errors = this.errorsOf(p);
+    return this.open.get(p.name) ?? (unusual || ["step", "default", "when"].some((f) => own(errors, f) !== undefined));
+  }
+
+  list() {
     const top = this.params.map((_, i) => i).filter((i) => this.places[i] === null);
-    const cards = h("div", { className: "wbs-list", role: "list", "aria-label": "Parameters" }, top.map((i) => this.card(i)));
     const help = this.frozen ? "No parameter."
       : "No parameter yet. Name the first one and say what it is: a real number, a whole number, or a choice.";
-    const empty = this.params.length ? null : h("p", { className: "wbs-empty" }, help);
-    return [empty, cards, this.locked ? null : this.adder(), forbidden(this)].filter(Boolean);
+    return h("div", { className: "wbs-list", role: "list", "aria-label": "Parameters" }, top.map((i) => this.card(i)),
+      this.params.length ? null : h("p", { className: "wbs-empty" }, help));
   }
+
+  foot() { return h("div", {}, this.locked ? null : this.adder(), forbidden(this)); }
 
   focus(key, caret, fresh) {
     const to = [...this.root.querySelectorAll("[data-key]")].find((e) => e.dataset.key === key);
@@ -227,7 +255,8 @@ class Editor {
   /** The line on top: how large the space is, whether it is valid, what can be undone. */
   status() {
     const late = !this.answered() && Date.now() - this.sentAt > 800;
-    this.summary.textContent = summary(this.draft, Object.keys(this.local ?? {}).length === 0);
+    if (this.summed !== this.draft) this.summary.textContent = summary(this.draft, Object.keys(this.local).length === 0);
+    this.summed = this.draft;
     this.state.textContent = this.problems ? "✗ not valid yet; the last valid space is used"
       : late ? "… the kernel is busy; your edit is waiting" : "";
     this.state.classList.toggle("wbs-wrong", Boolean(this.problems));
@@ -277,7 +306,12 @@ class Editor {
       if (refusal) { this.texts.set(key, text); this.refused.set(key, refusal); this.say(refusal); }
       if (refusal || text === value) this.draw(true);
     };
-    input.addEventListener("input", () => { this.texts.set(key, input.value); this.refused.delete(key); preview?.(input.value); });
+    input.addEventListener("input", () => {
+      this.texts.set(key, input.value);
+      this.refused.delete(key);
+      this.touched.add(key.slice(key.indexOf("|") + 1));
+      preview?.(input.value);
+    });
     if (!take) return input;
     input.addEventListener("blur", () => { if (!this.drawing) setTimeout(done); }); // the next field gets the focus first
     input.addEventListener("keydown", (e) => {
@@ -304,9 +338,14 @@ class Editor {
   }
 
   card(i) {
-    const p = this.params[i], { name } = p, errors = this.errorsOf(p), choice = p.type === "choice";
-    const unusual = p.step != null || p.default != null || whenOf(p).length > 1;
-    const open = this.open.get(name) ?? (unusual || ["step", "default", "when"].some((f) => own(errors, f)));
+    const p = this.params[i], { name } = p;
+    this.bodies[i] = this.body(i);
+    const about = { role: "listitem", "aria-label": `Parameter ${name}`, "data-name": name, "data-drop": "card", "data-i": String(i) };
+    return h("div", { className: `wbs-card wbs-${p.type}`, ...about }, this.bodies[i], this.branches(p));
+  }
+
+  body(i) {
+    const p = this.params[i], { name } = p, choice = p.type === "choice", open = this.isOpen(p);
     const title = this.text(`name|${name}`, String(name), `Name of ${name}`, (t) => this.rename(i, t),
       { field: "name", className: "wbs-name", off: this.locked });
     const type = this.select(`type|${name}`, p.type, `Type of ${name}`, KINDS, (v) => this.retype(i, v), { field: "type" });
@@ -315,9 +354,8 @@ class Editor {
       h("div", { className: "wbs-value" }, choice ? chips(this, p, i) : this.range(p, i), this.slot(i, "name"),
         this.slot(i, choice ? "options" : "range")),
       this.tools(i, open), open ? this.details(p, i) : null);
-    this.mark(body, errors);
-    const about = { role: "listitem", "aria-label": `Parameter ${name}`, "data-name": name, "data-drop": "card", "data-i": String(i) };
-    return h("div", { className: `wbs-card wbs-${p.type}`, ...about }, body, this.branches(p));
+    this.mark(body, this.errorsOf(p));
+    return body;
   }
 
   grip(i) {
@@ -381,8 +419,8 @@ class Editor {
 
   /** While somebody types: say at once what would be wrong. */
   preview(i, change) {
-    const next = patched(this.draft, i, change), body = this.root.querySelector(`[data-i="${i}"] > .wbs-body`);
-    if (body) this.mark(body, own(check(next), paramsOf(next)[i].name) ?? {});
+    const next = patched(this.draft, i, change);
+    this.mark(this.bodies[i], own(check(next), paramsOf(next)[i].name) ?? {});
   }
 
   details(p, i) {

@@ -2,7 +2,7 @@
 // space_editor.js follows in the same module; Python joins the two.
 
 const MANY = 24; // a parameter with more levels than this is not offered as a parent: too many check marks
-const LEAVES = 20000; // give up counting configurations beyond this many combinations of parents
+const WORK = 100000; // give up counting configurations beyond this many looks at a parameter
 
 const isNumber = (v) => typeof v === "number" && Number.isFinite(v);
 const isWhole = (v) => isNumber(v) && Number.isInteger(v);
@@ -58,7 +58,7 @@ function nLevels(p) {
 }
 
 /** The levels as values, at most `most` of them. */
-function levels(p, most = LEAVES) {
+function levels(p, most = WORK) {
   if (p.type === "choice") return optionsOf(p);
   const n = nLevels(p), step = p.step ?? 1;
   return n === Infinity ? [] : Array.from({ length: Math.min(n, most) }, (_, k) => Math.min(p.low + step * k, p.high));
@@ -81,12 +81,18 @@ function dependents(draft, name) {
 function places(draft) {
   const ps = paramsOf(draft), first = new Map();
   ps.forEach((p) => first.has(p.name) || first.set(p.name, p));
-  const depth = (p, seen) => (seen.has(p) ? 0
-    : 1 + Math.max(-1, ...whenOf(p).filter(([n]) => first.has(n)).map(([n]) => depth(first.get(n), new Set(seen).add(p)))));
+  const depths = new Map();
+  const depth = (p) => {
+    if (!depths.has(p)) {
+      depths.set(p, 0); // in a circle: as if it had no parents
+      depths.set(p, Math.max(0, ...whenOf(p).filter(([n]) => first.has(n)).map(([n]) => 1 + depth(first.get(n)))));
+    }
+    return depths.get(p);
+  };
   const chosen = new Map();
   for (const p of ps) {
     const parents = whenOf(p).map(([n]) => first.get(n)).filter(Boolean);
-    parents.sort((a, b) => depth(b, new Set()) - depth(a, new Set()));
+    parents.sort((a, b) => depth(b) - depth(a));
     if (parents.length) chosen.set(p, parents[0]);
   }
   const inCircle = (p) => {
@@ -193,12 +199,13 @@ function count(draft) {
   const order = ps.filter((p) => decisive.has(p.name)).sort((a, b) => depth.get(a.name) - depth.get(b.name));
   const rest = ps.filter((p) => !decisive.has(p.name));
   const on = (p, config) => whenOf(p).every(([n, vs]) => config.has(n) && vs.includes(config.get(n)));
+  const limit = WORK / (1 + rest.length); // combinations of parents
   let leaves = 0, fewest = Infinity, most = 0, total = 0;
   const go = (i, config) => {
-    if (leaves > LEAVES) return;
+    if (leaves > limit) return;
     if (i < order.length && !on(order[i], config)) { go(i + 1, config); return; }
     if (i < order.length) {
-      for (const v of levels(order[i])) { go(i + 1, new Map(config).set(order[i].name, v)); if (leaves > LEAVES) return; }
+      for (const v of levels(order[i])) { go(i + 1, new Map(config).set(order[i].name, v)); if (leaves > limit) return; }
       return;
     }
     leaves++;
@@ -208,7 +215,7 @@ function count(draft) {
     fewest = Math.min(fewest, config.size + active.length); most = Math.max(most, config.size + active.length); total += n;
   };
   go(0, new Map());
-  return leaves > LEAVES || fewest === Infinity ? null : { fewest, most, total };
+  return leaves > limit || fewest === Infinity ? null : { fewest, most, total };
 }
 
 /** How large the space is, in words. */
