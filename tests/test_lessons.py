@@ -387,6 +387,7 @@ def test_an_exercise_tells_right_from_not_yet_and_from_no_answer():
     assert (verdict(2).right, str(verdict(2))) == (True, "Right. Two halves.")
     assert (verdict(3).right, str(verdict(3))) == (False, "Not yet. Halve it.")
     assert verdict(None).right is verdict(...).right is None
+    assert "dots" in str(verdict(...))
     assert str(verdict(0)) == "Not yet: ZeroDivisionError: division by zero. Halve it."
     assert "<b>✓</b>" in verdict(2)._repr_html_()
     assert "&lt;b&gt;" in check(1, bool, "", "<b>")._repr_html_()

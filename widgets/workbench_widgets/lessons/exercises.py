@@ -40,10 +40,12 @@ def check(answer: T | None, is_right: Callable[[T], object], hint: str, because:
     because
         Says why a right answer is right.
     """
-    if answer is None or answer is ...:
+    if answer is None:
         return Verdict(None, "Not answered yet: put your answer into the cell and run it again.")
     try:
         right = bool(is_right(answer))
     except Exception as error:  # noqa: BLE001 - shown to the learner
+        if "ellipsis" in str(error):
+            return Verdict(None, "Not answered yet: put your code in the place of the dots.")
         return Verdict(False, f"Not yet: {type(error).__name__}: {error}. {hint}")
     return Verdict(True, f"Right. {because}") if right else Verdict(False, f"Not yet. {hint}")

@@ -103,9 +103,9 @@ def likelihood_curve(x: tuple[float, ...], y: tuple[float, ...], signal_sd: floa
 def likelihood_terms(state: GPState) -> dict[str, float]:
     """Split log p(y) into its three terms: fit to the data, complexity, constant."""
     gp, n = state.gp(), len(state.x)
-    return {"fit": -0.5 * float(gp.y @ gp.alpha),
+    return {"fit": -0.5 * float(gp.y @ gp.alpha) + 0.0,  # + 0.0: no minus before a zero
             "complexity": -float(np.log(np.diag(gp.L)).sum()) if n else 0.0,
-            "constant": -0.5 * n * math.log(2 * math.pi)}
+            "constant": -0.5 * n * math.log(2 * math.pi) + 0.0}
 
 
 def draw(state: GPState, lit: str = "") -> dict[str, Any]:

@@ -37,7 +37,6 @@ def draw(state: TPEState, lit: str = "") -> dict[str, Any]:
         data += _ratio(s, lit)
         texts += [_label("3", 0.0, "● candidates drawn from l", m.ORANGE), _label("3", 0.5, "◯ the highest is chosen",
                                                                                  m.GREEN)]
-        shapes.append(m.upright(state.choice, m.GREEN)[0])
     else:
         texts.append({"xref": "x3 domain", "yref": "y3 domain", "x": 0.5, "y": 0.5, "showarrow": False,
                       "text": "l(x) / g(x): guess first, then press Show", "font": {"color": m.GREY}})
@@ -79,13 +78,13 @@ def _label(axis: str, x: float, text: str, color: str) -> m.Dict:
 
 
 def _others(state: TPEState, shapes: list[m.Dict], texts: list[m.Dict]) -> None:
-    """Mark the learner's guess and the Gaussian process's choice."""
-    others = [(state.guess, m.GREY, "your guess", 1.0)]
+    """Mark the learner's guess and what TPE and the Gaussian process would choose."""
+    others = [(state.guess, m.GREY, "your guess", 1.0), (state.choice if state.shown else None, m.GREEN, "TPE", 0.975)]
     if state.gp:
         others.append((state.gp_choice, m.PURPLE, "GP with log-EI", 0.95))
     for x, color, label, top in others:
         if x is not None:
-            shape, text = m.upright(x, color, f" {label} ", y1=top, dash="dot")
+            shape, text = m.upright(x, color, f" {label} ", y1=top, dash="solid" if label == "TPE" else "dot")
             text[0].update(yanchor="top", xanchor="left" if x < 0.8 else "right")
             shapes.append(shape)
             texts += text
