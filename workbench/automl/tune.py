@@ -2,177 +2,159 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import secrets
+from difflib import get_close_matches
 from typing import Any
 
-import numpy as np
+from optuna.storages import BaseStorage
 
-from workbench.api import optimize
+from workbench import api
+from workbench.automl.cross_validation import CrossValidation
 from workbench.automl.default_spaces import default_space
+from workbench.automl.estimator_code import estimator_code
 from workbench.errors import RunError, SpaceError
 from workbench.run import Run
+from workbench.search import catalogue
 from workbench.space import Config, Space
-
-
-class CrossValidation:
-    """The objective of ``tune``: after each fold it yields the mean loss of the folds so far.
-
-    So a run can be paused between folds, and the table shows how a configuration does while it is evaluated. The last
-    value is the mean over all folds.
-
-    Parameters
-    ----------
-    estimator
-        Is cloned for each fold, never fitted itself.
-    X, y
-        The data, as the estimator takes them.
-    scoring
-        Name of a scikit-learn score, or a scorer. The loss is 1 - score for scores whose best is 1 (accuracy, R², AUC,
-        F1, …), and -score for those that scikit-learn negates (``neg_…``). Default: accuracy, or R².
-    cv
-        Number of folds, or a splitter.
-    seed
-        Shuffles the folds, and is the estimator's ``random_state`` where it has none.
-    """
-
-    def __init__(self, estimator: Any, X: Any, y: Any, *, scoring: Any = None, cv: Any = 5, seed: int = 0) -> None:
-        from sklearn.base import is_classifier
-        from sklearn.metrics import check_scoring, get_scorer_names
-        from sklearn.model_selection import KFold, StratifiedKFold, check_cv
-
-        self.estimator, self.X, self.y = with_seed(estimator, seed), X, y
-        if isinstance(scoring, str) and scoring not in get_scorer_names():
-            raise RunError(f"scoring must be one of scikit-learn's scores, got {scoring!r}. For example 'accuracy', "
-                           "'roc_auc', 'f1_macro', 'r2', 'neg_root_mean_squared_error'.")
-        self.scorer = check_scoring(estimator, scoring=scoring)
-        self.negated = isinstance(scoring, str) and scoring.startswith("neg_")
-        if isinstance(cv, int) and not isinstance(cv, bool):
-            if cv < 2:
-                raise RunError(f"cross-validation needs at least 2 folds, got cv={cv}.")
-            kind = StratifiedKFold if is_classifier(estimator) else KFold
-            cv = kind(cv, shuffle=True, random_state=seed)
-        self.folds = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
-
-    def __call__(self, config: Config) -> Iterator[float]:
-        """Yield the mean loss after each fold."""
-        from sklearn.base import clone
-        from sklearn.utils import _safe_indexing as rows
-
-        losses = []
-        for train, valid in self.folds:
-            model = clone(self.estimator).set_params(**config)
-            model.fit(rows(self.X, train), None if self.y is None else rows(self.y, train))
-            score = float(self.scorer(model, rows(self.X, valid), None if self.y is None else rows(self.y, valid)))
-            losses.append(-score if self.negated else 1.0 - score)
-            yield float(np.mean(losses))
-
-
-def with_seed(estimator: Any, seed: int) -> Any:
-    """Return a clone whose ``random_state`` is the seed wherever it was left None."""
-    from sklearn.base import clone
-
-    made = clone(estimator)
-    unset = [k for k, v in made.get_params(deep=True).items() if k.split("__")[-1] == "random_state" and v is None]
-    return made.set_params(**dict.fromkeys(unset, seed)) if unset else made
+from workbench.trials import Trial
 
 
 class TuneRun(Run):
-    """A run that tunes an estimator."""
+    """A run that tunes an estimator. Made by ``tune``.
 
-    _cv: CrossValidation
-    _fitted: tuple[int, Any] | None = None
+    Attributes
+    ----------
+    cross_validation
+        The objective: the estimator, the data, the folds, and what the loss is.
+    """
+
+    cross_validation: CrossValidation
+    _fitted: tuple[Config, Any] | None = None
+
+    @classmethod
+    def of(cls, run: Run, cross_validation: CrossValidation) -> TuneRun:
+        """Turn a run of that objective into one that knows the estimator."""
+        run.__class__ = cls  # the same object: who holds the run already (a panel, the file's owner) holds this one
+        assert isinstance(run, TuneRun)
+        run.cross_validation = cross_validation
+        return run
 
     @property
     def best_estimator_(self) -> Any:
-        """The estimator with the best configuration so far, fitted on all the data.
+        """The estimator with the best configuration so far, fitted on all the data. Fitted once for each new best.
 
         Raises
         ------
         RunError
             Before any trial is complete.
         """
-        from sklearn.base import clone
-
-        best = self.best
-        if best is None:
-            raise RunError("there is no best estimator before a trial is complete. Start the run, or call step().")
-        if self._fitted is None or self._fitted[0] != best.number:
-            model = clone(self._cv.estimator).set_params(**best.config)
-            self._fitted = best.number, model.fit(self._cv.X, self._cv.y)
+        config = self._best_trial().config
+        if self._fitted is None or self._fitted[0] != config:
+            self._fitted = dict(config), self.cross_validation.fitted(config)
         return self._fitted[1]
 
     @property
     def best_params_(self) -> Config:
         """The best configuration so far."""
-        if self.best is None:
-            raise RunError("there is no best configuration before a trial is complete. Start the run, or call step().")
-        return dict(self.best.config)
+        return dict(self._best_trial().config)
+
+    @property
+    def best_score_(self) -> float:
+        """The best mean score over the folds so far, as ``scoring`` counts it."""
+        loss = self._best_trial().loss
+        assert loss is not None
+        return self.cross_validation.score(loss)
+
+    def _best_trial(self) -> Trial:
+        best = self.best
+        if best is None:
+            why = "all trials so far failed; run.frame() shows why" if self.n_done else "no trial is complete yet"
+            raise RunError(f"there is no best estimator: {why}. Start the run, or call step().")
+        return best
 
     def _python(self) -> str:
-        if self.best is None:
-            return super()._python()
-        made = self._cv.estimator
-        kind = type(made)
-        lines = [f"from {_public_module(kind)} import {kind.__name__}", "",
-                 f"# trial {self.best.number}, cross-validated loss {self.best.loss!r}"]
-        if hasattr(made, "steps"):
-            lines += ["# pipeline: your pipeline", f"pipeline.set_params(**{self.best.config!r})",
-                      "pipeline.fit(X, y)"]
-        else:
-            given = {k: v for k, v in made.get_params(deep=False).items() if v != kind().get_params(deep=False).get(k)} \
-                if _default_makes(kind) else {}
-            lines += [f"model = {kind.__name__}(**{ {**given, **self.best.config}!r})", "model.fit(X, y)"]
-        return "\n".join(lines) + "\n\n" + super()._python()
+        """Return code with the space, the best estimator, and the search again."""
+        best, space = self.best, self.space
+        lines: list[str] = []
+        if best is not None:
+            from sklearn.base import clone
 
-
-def _default_makes(kind: Callable[[], Any]) -> bool:
-    try:
-        kind()
-    except TypeError:
-        return False
-    return True
-
-
-def _public_module(kind: type) -> str:
-    return ".".join(part for part in kind.__module__.split(".") if not part.startswith("_"))
+            model = clone(self.cross_validation.estimator).set_params(**best.config)
+            try:
+                imports, code = estimator_code(model)
+                made = [f"model = {code}"]
+            except RunError as error:
+                imports, made = [], [f"# {line}" for line in str(error).splitlines()]
+                made.append(f"model = estimator.set_params(**{best.config!r})  # estimator: yours")
+            y = "" if self.cross_validation.y is None else ", y"
+            lines += [*imports, "", f"# trial {best.number}: {self.cross_validation.loss} = {best.loss!r}", *made,
+                      f"model.fit(X{y})", ""]
+        known = type(self.algorithm).__name__ in catalogue.ALGORITHMS
+        algorithm = f"algorithm=wb.{self.algorithm!r}, " if known else ""
+        lines += ["# the search again:", "import workbench as wb", "", f"space = {space!r}",
+                  f"# run = wb.tune(estimator, X, y, space=space, {algorithm}n_trials={self.n_trials}, seed={self.seed})"]
+        return "\n".join(lines) + "\n"
 
 
 def tune(estimator: Any, X: Any, y: Any = None, *, space: Space | None = None, scoring: Any = None, cv: Any = 5,
-         seed: int | None = 0, **options: Any) -> TuneRun:
+         groups: Any = None, algorithm: Any = None, n_trials: int | None = 50, n_workers: int = 1,
+         seed: int | None = None, name: str | None = None, storage: str | BaseStorage | None = None,
+         trial_timeout: float | None = None, timeout: float | None = None, resume: bool = False) -> TuneRun:
     """Make a run that tunes a scikit-learn estimator or pipeline by cross-validation.
 
     Parameters
     ----------
     estimator
-        Any scikit-learn estimator; a Pipeline's parameters are named ``step__parameter``.
+        Any scikit-learn estimator; a Pipeline's parameters are named ``step__parameter``. It is cloned, not changed.
     X, y
         The data.
     space
-        The search space; the default space of the estimator if left out.
-    scoring, cv
-        As for ``CrossValidation``: the loss is 1 - score (or -score for ``neg_…`` scores), by default 5-fold.
+        The search space; the default space of the estimator if left out. What you have set in the estimator yourself
+        is not in its default space.
+    scoring
+        Name of a scikit-learn score, or a scorer. The loss is 1 - score for scores whose best is 1, -score for others;
+        by default 1 - accuracy, or 1 - R².
+    cv
+        Number of folds, a splitter, or a list of (train, test) rows; ``groups`` go to the splitter.
     seed
-        Seed of the run, of the folds, and of the estimator's ``random_state`` where that is None.
-    **options
-        As for ``optimize``: ``algorithm``, ``n_trials``, ``n_workers``, ``name``, ``storage``, time limits.
+        Seed of the run, of the folds, and of the estimator's ``random_state`` where that is None. Drawn if not given.
+    algorithm, n_trials, n_workers, name, storage, trial_timeout, timeout
+        As for ``optimize``.
+    resume
+        Goes on with the run of that name, which an earlier kernel has left: same estimator, data and folds. Its other
+        settings are kept with it; ``run.configure`` changes them.
 
     Returns
     -------
     TuneRun
-        A run with ``best_estimator_``.
+        A run with ``best_estimator_``, ``best_params_`` and ``best_score_``.
     """
-    if not hasattr(estimator, "get_params") or isinstance(estimator, type):
-        hint = f"{estimator.__name__}()" if isinstance(estimator, type) else "HistGradientBoostingClassifier()"
-        raise RunError(f"tune needs a scikit-learn estimator, got {estimator!r}. Give an object such as {hint}.")
+    if resume:
+        return _resumed(estimator, X, y, name=name, storage=storage, scoring=scoring, cv=cv, groups=groups)
+    seed = secrets.randbelow(2**31) if seed is None else int(seed)
+    cross = CrossValidation(estimator, X, y, scoring=scoring, cv=cv, groups=groups, seed=seed)
     space = default_space(estimator) if space is None else space
-    known = estimator.get_params(deep=True)
+    if isinstance(space, Space):
+        _check_names(estimator, space)
+    run = api.optimize(cross, space, algorithm=algorithm, n_trials=n_trials, n_workers=n_workers, seed=seed, name=name,
+                       storage=storage, trial_timeout=trial_timeout, timeout=timeout)
+    return TuneRun.of(run, cross)
+
+
+def _resumed(estimator: Any, X: Any, y: Any, *, name: str | None, storage: str | BaseStorage | None,
+             **options: Any) -> TuneRun:
+    if name is None:
+        raise RunError("resume=True needs the name of the run to go on with. Give name=.")
+    seed = api.open(name, storage=storage).seed
+    cross = CrossValidation(estimator, X, y, seed=seed, **options)
+    return TuneRun.of(api.open(name, cross, storage=storage), cross)
+
+
+def _check_names(estimator: Any, space: Space) -> None:
+    """Raise SpaceError for parameters that the estimator does not have."""
+    known = sorted(estimator.get_params(deep=True))
     for name in space.names:
         if name not in known:
-            raise SpaceError(f"{type(estimator).__name__} has no parameter {name!r}. It has {sorted(known)}.")
-    cross = CrossValidation(estimator, X, y, scoring=scoring, cv=cv, seed=seed or 0)
-    options.setdefault("name", None)
-    run = optimize(cross, space, seed=seed, **options)
-    run.__class__ = TuneRun
-    assert isinstance(run, TuneRun)
-    run._cv = cross
-    return run
+            near = get_close_matches(name, known, n=3)
+            hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"It has {', '.join(known[:12])}, …"
+            raise SpaceError(f"{type(estimator).__name__} has no parameter {name!r}. {hint}")
