@@ -370,6 +370,8 @@ def test_a_class_in_the_place_of_an_algorithm_is_refused():
         wb.Sampler(wb.TPE)
     with pytest.raises(TypeError, match="has a method suggest"):
         wb.Sampler("tpe")
+    with pytest.raises(TypeError, match="must be a wb.Space, got dict"):
+        wb.Sampler(wb.TPE(), space={"x": (0, 1)})
 
 
 def test_the_bridge_itself_costs_little_at_1000_trials():

@@ -1,6 +1,7 @@
 """Tuning scikit-learn estimators."""
 
 import json
+import pickle
 import time
 
 import numpy as np
@@ -117,6 +118,30 @@ def test_parameters_that_the_estimator_lacks_are_named():
         wb.tune(SVC(), X, y, space=wb.Space(zzzz=wb.Float(0, 1)))
     with pytest.raises(SpaceError, match="LinearRegression is not known"):
         wb.tune(LinearRegression(), XR, yR)
+
+
+def test_folds_fitted_at_once_share_the_cores_and_give_them_back():
+    from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as n_threads
+
+    class Counting(KNeighborsClassifier):
+        def fit(self, X, y):
+            seen.append(n_threads())
+            return super().fit(X, y)
+
+    seen = []
+    cross = CrossValidation(Counting(), X, y, cv=3)
+    alone = n_threads()
+    list(cross({}))
+    assert seen == [alone] * 3
+    with cross._share_of_cores():  # as if another worker were fitting
+        list(cross({}))
+    assert seen[3:] == [max(alone // 2, 1)] * 3
+    assert n_threads() == alone
+
+
+def test_the_loss_travels_to_another_process():
+    cross = pickle.loads(pickle.dumps(CrossValidation(KNeighborsClassifier(), X, y, cv=3)))
+    assert list(cross({})) == list(CrossValidation(KNeighborsClassifier(), X, y, cv=3)({}))
 
 
 def test_seeds_are_put_where_there_are_none():

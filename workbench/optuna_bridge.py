@@ -69,6 +69,8 @@ class Sampler(BaseSampler):
     def __init__(self, algorithm: Algorithm, *, space: Space | None = None, seed: int | None = None) -> None:
         if not callable(getattr(algorithm, "suggest", None)) or isinstance(algorithm, type):
             raise TypeError(f"an algorithm has a method suggest, got {algorithm!r}. Take wb.GPBO() or wb.TPE().")
+        if space is not None and not isinstance(space, Space):
+            raise TypeError(f"the space must be a wb.Space, got {type(space).__name__}. wb.Space(x=wb.Float(0, 1)) makes one.")
         self.algorithm = algorithm
         self.space = space
         self.seed = secrets.randbelow(2**31) if seed is None else int(seed)

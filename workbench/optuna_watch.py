@@ -19,7 +19,6 @@ from workbench.errors import StorageError
 from workbench.events import Event, RunStarted, StateChanged, TrialFinished, TrialReported, TrialSuggested
 from workbench.inferred import InferredSpace, is_whole
 from workbench.ledger import KEY, SKIPPED, Saw, finished, in_told_order, state_of, time_of
-from workbench.search import catalogue
 from workbench.store import any_storage, journal_storage
 
 PATIENCE = 8  # looks that fail in a row before a study counts as lost
@@ -89,6 +88,8 @@ def watch_study(study: optuna.Study | str | Path | BaseStorage, study_name: str 
     StorageError
         At once if the study cannot be found, or has several objectives; by the iterator if it can no longer be read.
     """
+    from workbench.search import catalogue  # here: a sampler alone needs but one of the algorithms
+
     found = resolve_study(study, study_name)
     label = ("not known (another process has it)" if isinstance(found.sampler, NotKnown)
              else catalogue.label(getattr(found.sampler, "algorithm", found.sampler)))

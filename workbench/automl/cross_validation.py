@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -53,6 +56,16 @@ class CrossValidation:
         self.estimator, self.X, self.y = with_seed(estimator, seed), X, y
         self.scorer, self.best, self.loss = _scorer(self.estimator, scoring)
         self.folds = _folds(estimator, X, y, cv, groups, seed)
+        self._lock, self._n_fitting = threading.Lock(), 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the lock out: an executor's processes have their own."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("_lock", "_n_fitting")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore everything, with a new lock."""
+        self.__dict__.update(state)
+        self._lock, self._n_fitting = threading.Lock(), 0
 
     def __call__(self, config: Config) -> Iterator[float]:
         """Yield the mean loss after each fold."""
@@ -62,13 +75,32 @@ class CrossValidation:
         losses: list[float] = []
         for train, valid in self.folds:
             model = clone(self.estimator).set_params(**config)
-            if self.y is None:
-                score = float(self.scorer(model.fit(rows(self.X, train)), rows(self.X, valid)))
-            else:
-                model.fit(rows(self.X, train), rows(self.y, train))
-                score = float(self.scorer(model, rows(self.X, valid), rows(self.y, valid)))
+            with self._share_of_cores():
+                if self.y is None:
+                    score = float(self.scorer(model.fit(rows(self.X, train)), rows(self.X, valid)))
+                else:
+                    model.fit(rows(self.X, train), rows(self.y, train))
+                    score = float(self.scorer(model, rows(self.X, valid), rows(self.y, valid)))
             losses.append(self.best - score)
             yield float(np.mean(losses))
+
+    @contextmanager
+    def _share_of_cores(self) -> Iterator[None]:
+        """Let folds that are fitted at once share the cores: OpenMP's threads, one per core for each, would jam."""
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
+
+        with self._lock:
+            self._n_fitting += 1
+            n = self._n_fitting
+        try:
+            if n == 1:
+                yield
+            else:
+                with threadpool_limits(max((os.cpu_count() or 1) // n, 1), user_api="openmp"):  # of this thread only
+                    yield
+        finally:
+            with self._lock:
+                self._n_fitting -= 1
 
     def score(self, loss: float) -> float:
         """Return the score that a loss stands for."""

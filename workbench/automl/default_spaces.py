@@ -17,8 +17,8 @@ from workbench.subspace import prefixed, with_fixed
 
 
 def _hist_boosting() -> Space:
-    return Space(learning_rate=Float(0.01, 0.5, log=True, default=0.1), max_iter=Int(30, 300, log=True, default=100),
-                 max_leaf_nodes=Int(4, 128, log=True, default=31), min_samples_leaf=Int(1, 100, log=True, default=20),
+    return Space(learning_rate=Float(0.01, 0.5, log=True, default=0.1), max_iter=Int(20, 200, log=True, default=100),
+                 max_leaf_nodes=Int(4, 64, log=True, default=31), min_samples_leaf=Int(1, 100, log=True, default=20),
                  l2_regularization=Float(1e-8, 10.0, log=True, default=1e-8), max_features=Float(0.2, 1.0, default=1.0))
 
 
