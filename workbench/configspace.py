@@ -6,7 +6,8 @@ given". What ConfigSpace itself does differently with such a space:
 * A stepped parameter (``step`` of a Float, a step of an Int other than 1) becomes an ordinal of its levels, drawn
   uniformly: with ``log=True`` its samples do not follow the logarithm. Of more than 1,000 levels it becomes a plain
   range, and a warning says that the steps are lost to ConfigSpace.
-* A range of one value becomes a constant.
+* A range of one value becomes a constant; ranges whose ends almost coincide are refused there.
+* Options of mixed types may come back from ConfigSpace as numbers that Python holds equal: False as 0, 1 as 1.0.
 * A default that is forbidden is replaced by the nearest one that is allowed: ConfigSpace refuses the first.
 """
 
@@ -42,7 +43,10 @@ def _library() -> ModuleType:
 
 
 def to_configspace(space: Space) -> Any:
-    """Return a ``ConfigSpace.ConfigurationSpace`` with the same parameters, conditions and forbidden combinations."""
+    """Return a ``ConfigSpace.ConfigurationSpace`` with the same parameters, conditions and forbidden combinations.
+
+    Raises SpaceError for a range that ConfigSpace refuses, and where everything near the defaults is forbidden.
+    """
     cs = _library()
     start = default_config(space)
     out = cs.ConfigurationSpace()
@@ -78,7 +82,11 @@ def _hyperparameter(cs: ModuleType, name: str, p: Param, default: Any, meta: dic
         warnings.warn(f"{name!r} has {p.n_levels} levels; ConfigSpace will draw values between them. It has no steps, "
                       f"and an ordinal is used up to {MAX_ORDINAL} levels only.", stacklevel=4)
     kind = cs.UniformIntegerHyperparameter if isinstance(p, Int) else cs.UniformFloatHyperparameter
-    return kind(name, p.low, p.high, default_value=default, log=p.log, meta=meta)
+    try:
+        return kind(name, p.low, p.high, default_value=default, log=p.log, meta=meta)
+    except ValueError as error:
+        raise SpaceError(f"{name!r}: ConfigSpace takes no range from {p.low} to {p.high}: "
+                         f"{error.__cause__ or error}") from error
 
 
 # ---- from ConfigSpace ------------------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ class Float(Number):
             put(self, name, float(v) if is_number(v) else v)  # what is no number is reported by _check
         self._check("Float")
         if self.step is not None:
-            last = self._at_1((self.n_levels or 1) - 1)
+            last = self._counted((self.n_levels or 1) - 1)
             if not math.isclose(last, self.high, rel_tol=1e-12, abs_tol=1e-12 * self.step):
                 put(self, "high", last)
         _check_default(self)

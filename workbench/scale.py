@@ -28,7 +28,7 @@ When = tuple[tuple[str, tuple[Value, ...]], ...]  # ((parent, allowed values), .
 
 MAX_TABLE = 65_536  # parameters with more levels than this can neither be a parent nor stand in a forbidden clause
 MAX_LEVELS = 2**45  # beyond it a unit value no longer tells neighbours apart
-MAX_WHOLE = 2**53  # beyond it floats skip whole numbers
+MAX_WHOLE = 2**50  # beyond it floats can no longer place whole numbers in cells of their own
 LOG_MAX = math.log(1.7976931348623157e308)  # exp of more is infinite
 MIN_STEP = 1e-300  # half of a step must still be an ordinary number
 
@@ -173,7 +173,7 @@ class Number:
         """Decimals to which levels are rounded (3 * 0.1 is the level 0.3); None where there is no need or no way."""
         exponents = [Decimal(repr(float(v))).as_tuple().exponent for v in (self.low, self.step or 0.0)]
         decimals = max(0, *(-int(e) for e in exponents))
-        fits = decimals <= 15 and max(abs(self.low), abs(self.high)) * 10.0**decimals < MAX_WHOLE
+        fits = decimals <= 15 and max(abs(self.low), abs(self.high)) * 10.0**decimals < 2**53
         return decimals if fits and decimals else None
 
     def _at(self, level: Any) -> Any:
@@ -181,7 +181,7 @@ class Number:
         v = self.low + (self.step or 0.0) * np.asarray(level, dtype=float)
         if self._decimals is not None:
             v = np.round(v, self._decimals)
-        return np.clip(v, self.low, self.high)
+        return np.where(np.asarray(level) + 1 == self.n_levels, self.high, v)
 
     def _on_scale(self, value: Any) -> Array:
         """Map values to unit values, shape kept."""
@@ -194,13 +194,12 @@ class Number:
 
     def _off_scale(self, u: Any) -> Array:
         """Values of unit values, before rounding to levels."""
-        lo, hi = self._ends
+        by, start, width = self._scale
         u = np.clip(np.asarray(u, dtype=float), 0.0, 1.0)
-        if not self.log:
-            return np.asarray((1 - u) * lo + u * hi)
-        _, start, width = self._scale
-        with np.errstate(over="ignore"):  # exp(log(1.79e308)) may be just too large; it is clipped by the caller
-            return np.asarray(np.exp(start + u * width))
+        with np.errstate(over="ignore"):  # exp(log(1.79e308)) may be just too large
+            v = np.exp(start + u * width) if self.log else by * (start + u * width)
+        lo, hi = self._ends
+        return np.clip(np.where(u == 1, hi, np.where(u == 0, lo, v)), lo, hi)
 
     def level(self, u: Any) -> NDArray[np.intp]:
         """Index of the level whose cell holds ``u``, for an array of unit values without nan."""
@@ -250,7 +249,7 @@ class Number:
     def encode(self, values: Sequence[Any]) -> Array:
         """Map many values to unit values, shape (n,); to the nearest level where there are levels. Raises ValueError."""
         for v in values:
-            if type(v) not in (int, float) and not is_number(plain(v)):
+            if type(v) is not float and not is_number(plain(v)):
                 raise ValueError(f"{v!r} is no number")
         v = np.asarray(values, dtype=float)
         if not np.isfinite(v).all():
@@ -262,7 +261,7 @@ class Number:
     def decode(self, u: Array) -> list[Any]:
         """Values of many unit values without nan."""
         if self.step is None:
-            return self._typed(np.clip(self._off_scale(u), self.low, self.high))
+            return self._typed(self._off_scale(u))
         return self._typed(self._at(self.level(u)))
 
     def find(self, value: Any) -> int | None:
@@ -295,20 +294,20 @@ class Number:
         return min(max(u, 0.0), 1.0)
 
     def _off_scale_1(self, u: float) -> float:
-        u = min(max(u, 0.0), 1.0)
-        if not self.log:
-            lo, hi = self._ends
-            return (1 - u) * lo + u * hi
-        _, start, width = self._scale
-        if start + u * width > LOG_MAX:
-            return math.inf
-        return float(np.exp(start + u * width))
+        lo, hi = self._ends
+        if u <= 0 or u >= 1:
+            return lo if u <= 0 else hi
+        by, start, width = self._scale
+        v = start + u * width
+        if self.log:
+            return min(max(float(np.exp(v)), lo), hi) if v < LOG_MAX else hi
+        return min(max(by * v, lo), hi)
 
     def value_of(self, u: float) -> float:
         """Value of one unit value."""
         if self.step is not None:
             return self._at_1(self.level_of(u))
-        return min(max(self._off_scale_1(u), self.low), self.high)
+        return self._off_scale_1(u)
 
     def level_of(self, u: float) -> int:
         """Index of the level whose cell holds one unit value; there must be levels."""
@@ -326,7 +325,8 @@ class Number:
         return min(max(u, 0.0), 1.0) if self.step is None else self.point(self.level_of(u))
 
     def _at_1(self, level: int) -> float:
+        return self.high if level + 1 == self.n_levels else self._counted(level)
+
+    def _counted(self, level: int) -> float:
         v = self.low + (self.step or 0.0) * level
-        if self._decimals is not None:
-            v = round(v, self._decimals)
-        return min(max(v, self.low), self.high)
+        return v if self._decimals is None else round(v, self._decimals)

@@ -1,0 +1,135 @@
+"""Grid search: which points, in which order, and how it ends."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import workbench as wb
+from workbench.errors import SearchExhausted, SpaceError
+from workbench.history import History
+from workbench.search import grid
+from workbench.search.grid_tree import GridTree, grid_values, shuffled
+
+NESTED = wb.Space(a=wb.Choice("x", "y", "z"), b=wb.Float(0, 1, when={"a": "x"}), c=wb.Int(1, 3, when={"a": ["x", "y"]}),
+                  d=wb.Choice(1, 2, when={"c": [2, 3], "a": "x"}), e=wb.Float(1e-3, 1, log=True),
+                  forbidden=[{"a": "y", "c": 2}])
+
+
+def visit(space, algorithm, *, seed=0, limit=10_000, keep_memo=True):
+    """Try points until the grid ends; return the configurations in their order."""
+    x, memo, configs = np.empty((0, len(space))), {}, []
+    for _ in range(limit):
+        history = History.of(space, x, np.zeros(len(x)), seed=seed)
+        if keep_memo:
+            history = replace(history, memo=memo)
+        try:
+            suggestion = algorithm.suggest(history, np.random.default_rng(0))
+        except SearchExhausted:
+            return configs
+        configs.append(space.from_unit(suggestion.x))
+        x = np.vstack([x, space.to_unit(configs[-1])])
+    raise AssertionError("the grid does not end")
+
+
+def by_brute_force(space, k):
+    """Distinct active configurations of the full product, without the forbidden ones."""
+    x = np.array(list(itertools.product(*(grid_values(space, name, k) for name in space.names))))
+    x = space.snap(x)
+    x = x[~space.is_forbidden(x)]
+    return {tuple(sorted(c.items())) for c in space.from_unit(x)}
+
+
+def as_set(configs):
+    return {tuple(sorted(c.items())) for c in configs}
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("space", [NESTED, wb.Space(NESTED.params), wb.Space(
+    # a child before its parent, two roots, a common child
+    k=wb.Float(0, 1, when={"p": True, "q": [1, 2]}), q=wb.Int(0, 2), p=wb.Choice(True, False))])
+def test_every_distinct_point_comes_once_and_no_forbidden_one(space, shuffle):
+    configs = visit(space, wb.Grid(3, shuffled=shuffle))
+    expected = by_brute_force(space, 3)
+    assert len(configs) == len(expected)
+    assert as_set(configs) == expected
+
+
+def test_values_run_from_end_to_end():
+    space = wb.Space(x=wb.Float(0, 8), lr=wb.Float(1e-4, 1.0, log=True), n=wb.Int(0, 100), few=wb.Int(0, 2),
+                     c=wb.Choice(*"abcdefg"), one=wb.Float(3, 3), s=wb.Float(0, 1, step=0.25))
+    at = {name: [space[name].from_unit(u) for u in grid_values(space, name, 5)] for name in space.names}
+    assert at["x"] == [0, 2, 4, 6, 8]
+    assert at["lr"] == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1, 1.0])
+    assert (at["n"][0], at["n"][-1], len(at["n"])) == (0, 100, 5)
+    assert at["few"] == [0, 1, 2]
+    assert at["c"] == list("abcdefg")
+    assert at["one"] == [3]
+    assert at["s"] == [0, 0.25, 0.5, 0.75, 1]
+    assert [space["x"].from_unit(u) for u in grid_values(space, "x", 1)] == [4]
+
+
+def test_unshuffled_the_last_parameter_varies_fastest():
+    space = wb.Space(a=wb.Choice("x", "y"), b=wb.Int(1, 3))
+    assert [tuple(c.values()) for c in visit(space, wb.Grid(shuffled=False))] == list(itertools.product("xy", (1, 2, 3)))
+
+
+def test_the_order_depends_on_the_seed_of_the_run_alone():
+    space = wb.Space(a=wb.Int(1, 5), b=wb.Int(1, 5))
+    one = visit(space, wb.Grid(), seed=1)
+    assert one == visit(space, wb.Grid(), seed=1, keep_memo=False)
+    assert one != visit(space, wb.Grid(), seed=2)
+    assert as_set(one) == as_set(visit(space, wb.Grid(), seed=2))
+
+
+def test_running_and_given_points_are_not_repeated():
+    space = wb.Space(a=wb.Int(1, 3))
+    history = History.of(space, space.to_unit([{"a": 1}]), np.zeros(1), pending=space.to_unit([{"a": 2}]))
+    suggestion = wb.Grid().suggest(history, np.random.default_rng(0))
+    assert space.from_unit(suggestion.x) == {"a": 3}
+
+
+def test_the_end_is_said_with_a_way_on():
+    space = wb.Space(a=wb.Int(1, 2))
+    history = History.of(space, space.to_unit([{"a": 1}, {"a": 2}]), np.array([0.0, np.inf]))
+    with pytest.raises(SearchExhausted, match=r"finished: all its 2 points have been tried. .* Grid\(k=9\)"):
+        wb.Grid(5).suggest(history, np.random.default_rng(0))
+
+
+def test_a_grid_larger_than_any_memory_is_walked_at_once():
+    space = wb.Space({f"p{i}": wb.Float(0, 1) for i in range(300)})
+    history = History.of(space, np.empty((0, 300)), np.empty(0))
+    assert wb.Grid(5).suggest(history, np.random.default_rng(0)).why.how.endswith(f" of {5**300}")
+
+
+def test_a_long_chain_of_conditions_is_counted():
+    space = wb.Space({f"p{i}": wb.Int(0, 3, when={f"p{i - 1}": [1, 2]} if i else None) for i in range(300)})
+    # a(i) = 2 + 2 a(i + 1), a(last) = 4: two values end the chain, two go on
+    expected = 4
+    for _ in range(299):
+        expected = 2 + 2 * expected
+    assert GridTree.of(space, 4).size == expected
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 100, 4097])
+def test_the_shuffle_is_a_permutation(n):
+    assert sorted(shuffled(i, n, 3) for i in range(n)) == list(range(n))
+
+
+def test_the_shuffle_has_no_favourites():
+    first = np.bincount([shuffled(0, 10, seed) for seed in range(2000)], minlength=10)
+    assert first.min() > 140  # 200 expected, standard deviation 13
+
+
+def test_a_grid_of_forbidden_points_gives_up_with_a_reason(monkeypatch):
+    space = wb.Space(a=wb.Choice("x", "y"), b=wb.Int(1, 300), c=wb.Int(1, 300), forbidden=[{"a": ["x", "y"]}])
+    monkeypatch.setattr(grid, "MAX_FORBIDDEN", 500)
+    with pytest.raises(SpaceError, match="501 points of the grid in a row are forbidden"):
+        wb.Grid(300).suggest(History.of(space, np.empty((0, 3)), np.empty(0)), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("k", [0, -1, 2.5, "3", True])
+def test_k_must_be_a_positive_whole_number(k):
+    with pytest.raises(SpaceError, match="k >= 1"):
+        wb.Grid(k)
