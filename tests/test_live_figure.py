@@ -1,9 +1,12 @@
 import json
+import threading
+import time
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from workbench_widgets import live_figure
 from workbench_widgets.live_figure import LiveFigure, plotly_js
 
 
@@ -111,6 +114,25 @@ def test_it_hears_when_it_comes_on_screen():
     live._handle_custom_msg({"type": "shown", "shown": False}, [])
     assert not live.shown
     assert seen == [True]
+
+
+def test_the_library_is_sent_again_until_the_page_has_it(monkeypatch):
+    live, pushes = LiveFigure(line(np.arange(3.0))), []
+    monkeypatch.setattr(LiveFigure, "_pushed", False)
+    monkeypatch.setattr(LiveFigure, "_arrived", threading.Event())
+    monkeypatch.setattr(live_figure, "PUSH_AGAIN_S", (0.05, 0.05, 30.0, 30.0))
+    monkeypatch.setattr(live, "send", lambda *_: pushes.append(setattr(LiveFigure, "_pushed", True)))
+    live.push_once()
+    live.push_once()
+    end = time.monotonic() + 10
+    while len(pushes) < 3 and time.monotonic() < end:
+        time.sleep(0.01)
+    insisting = [t for t in threading.enumerate() if t.name == "workbench plotly.js"]
+    live._handle_custom_msg({"type": "has-plotly"}, [])
+    for t in insisting:
+        t.join(10)
+        assert not t.is_alive()
+    assert len(pushes) == 3  # at once and twice more; then the page had it
 
 
 def test_nonsense_from_the_page_is_ignored():

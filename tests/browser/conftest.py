@@ -140,7 +140,7 @@ class Notebooks:
         page.wait_for_function(READY)
         page.evaluate("jupyterapp.commands.execute('application:toggle-left-area')")
         if run:
-            page.evaluate("{ jupyterapp.commands.execute('notebook:run-all-cells'); }")
+            page.evaluate("() => { jupyterapp.commands.execute('notebook:run-all-cells'); }")  # do not await the cells
         return page
 
     def path(self, name=""):

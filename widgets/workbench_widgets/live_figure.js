@@ -1,5 +1,5 @@
 // Draws the newest plotly figure that Python sent. plotly.js itself comes once per page, from the kernel.
-const page = (globalThis.__workbenchLive ??= { library: null, askedAt: -1e9, queue: new Set(), running: false });
+const page = (globalThis.__workbenchLive ??= { library: null, askedAt: -1e9, queue: new Set(), running: false, thanked: new WeakSet() });
 const pause = (ms) => new Promise((r) => setTimeout(r, ms));
 const frame = () => new Promise(requestAnimationFrame);
 
@@ -19,6 +19,14 @@ async function library(model) {
     model.send({ type: "need-plotly" });
   }
   return page.library;
+}
+
+/** Tell the kernel that it need not send the library again: once per kernel and page. */
+function thank(model) {
+  const manager = model.widget_manager;
+  if (page.thanked.has(manager)) return;
+  page.thanked.add(manager);
+  model.send({ type: "has-plotly" });
 }
 
 /** One draw at a time on the whole page, with a rest after each, so that clicks and typing get through. */
@@ -136,7 +144,7 @@ export default () => {
       dress.observe(document.body, { attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
       document.addEventListener("visibilitychange", shown, { signal: gone.signal });
       model.on("change:sent", ask);
-      library(model).then((loaded) => { Plotly = loaded; shown(); });
+      library(model).then((loaded) => { Plotly = loaded; thank(model); shown(); });
       return () => {
         ended = true;
         tell();

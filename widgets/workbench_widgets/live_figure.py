@@ -19,9 +19,10 @@ import anywidget
 import numpy as np
 import traitlets as t
 
-from workbench_widgets.threads import answer_at_once
+from workbench_widgets.threads import answer_at_once, spawn
 
 HERE = Path(__file__).parent
+PUSH_AGAIN_S = (1.5, 3.0, 6.0, 12.0)
 _TAKEN = object()
 
 
@@ -93,7 +94,8 @@ class LiveFigure(anywidget.AnyWidget):
     patch = t.Dict().tag(sync=True)  # arrays that changed with the last update; all of them in a full state
     sent = t.Float().tag(sync=True)  # Unix milliseconds of the last update
     clicked = t.Dict()  # not synced: the page only sends messages, so this side alone writes the widget's state
-    _pushed = False  # whether this kernel has sent the library to its page
+    _pushed = False  # whether this kernel has sent the library to its page …
+    _arrived = threading.Event()  # … and whether the page has said that it has it
 
     def __init__(self, figure: Any, *, on_shown: Callable[[], object] = lambda: None, **kwargs: Any) -> None:
         self._arrays: dict[str, Any] = {}
@@ -147,6 +149,8 @@ class LiveFigure(anywidget.AnyWidget):
         match content:
             case {"type": "need-plotly"}:
                 self.push_library()
+            case {"type": "has-plotly"}:
+                LiveFigure._arrived.set()
             case {"type": "clicked", "at": dict(at)}:
                 self.clicked = {**at, "n": self.clicked.get("n", 0) + 1}
             case {"type": "shown", "shown": bool(shown)}:
@@ -160,8 +164,18 @@ class LiveFigure(anywidget.AnyWidget):
         self.send({"type": "plotly"}, [plotly_js()])
 
     def push_once(self) -> None:
-        """Send plotly.js unless this kernel has: an unasked push does not wait for a busy cell, a question would."""
+        """Send plotly.js unless this kernel has: an unasked push does not wait for a busy cell, a question would.
+
+        A page that is still loading this widget's code may miss it, so it is sent again until the page says thanks.
+        """
         if not LiveFigure._pushed:
+            self.push_library()
+            spawn(self._insist, "plotly.js")
+
+    def _insist(self) -> None:
+        for wait_s in PUSH_AGAIN_S:
+            if LiveFigure._arrived.wait(wait_s) or self.comm is None:
+                return
             self.push_library()
 
     def title(self) -> str:
