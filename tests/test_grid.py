@@ -112,6 +112,13 @@ def test_a_long_chain_of_conditions_is_counted():
     assert GridTree.of(space, 4).size == expected
 
 
+def test_a_point_among_very_many_values_is_found_at_once():
+    space = wb.Space(a=wb.Choice(*range(50_000)), b=wb.Choice(*range(50_000)))
+    tree = GridTree.of(space, 5)
+    assert space.from_unit(tree.point(49_999 * 50_000 + 7)) == {"a": 49_999, "b": 7}
+    assert len({tree.point(i).tobytes() for i in range(0, 2_500_000_000, 2_500_000)}) == 1000
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 100, 4097])
 def test_the_shuffle_is_a_permutation(n):
     assert sorted(shuffled(i, n, 3) for i in range(n)) == list(range(n))

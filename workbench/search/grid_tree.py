@@ -6,14 +6,16 @@ state: the set of columns that can no longer become active. From a state s at pl
     count(i, s) = count(i + 1, s + children of i)                  if column i is inactive in s
                   sum over its values v of count(i + 1, s + what v switches off)   otherwise
 
-and the point of a number is found by walking down, subtracting the counts of the branches that lie before it.
+and the point of a number is found by walking down, each time into the branch whose count holds it.
 """
 
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from itertools import accumulate
 
 import numpy as np
 
@@ -37,15 +39,15 @@ class GridTree:
         Unit values of each column, ascending.
     steps
         For each place of the order: state -> the state that each value leads to (one if the column is inactive).
-    counts
-        For each place, and one behind the last: state -> number of points below it.
+    ends
+        For each place: state -> number of points below each of these branches and those before it.
     """
 
     n_columns: int
     order: tuple[int, ...]
     values: tuple[Array, ...]
     steps: tuple[dict[State, list[State]], ...]
-    counts: tuple[dict[State, int], ...]
+    ends: tuple[dict[State, list[int]], ...]
 
     @classmethod
     def of(cls, space: Space, k: int) -> GridTree:
@@ -62,32 +64,29 @@ class GridTree:
             if len(states) > MAX_STATES:
                 raise SpaceError("a grid of so many conditional parameters is too large to count. Use Random().")
             steps.append(step)
-        counts: list[dict[State, int]] = [dict.fromkeys(states, 1)]
+        ends: list[dict[State, list[int]]] = []
+        count = dict.fromkeys(states, 1)
         for step in reversed(steps):
-            below = counts[-1]
-            counts.append({s: sum(below[t] for t in targets) for s, targets in step.items()})
-        return cls(len(space), order, values, tuple(steps), tuple(reversed(counts)))
+            ends.append({s: list(accumulate(count[t] for t in targets)) for s, targets in step.items()})
+            count = {s: numbers[-1] for s, numbers in ends[-1].items()}
+        return cls(len(space), order, values, tuple(steps), tuple(reversed(ends)))
 
     @property
     def size(self) -> int:
         """Number of points, those that are forbidden included."""
-        return self.counts[0][frozenset()]
+        return self.ends[0][frozenset()][-1] if self.ends else 1
 
     def point(self, number: int) -> Array:
         """Return the point of that number, shape (d,), nan where inactive."""
         x = np.full(self.n_columns, np.nan)
         state: State = frozenset()
         for place, j in enumerate(self.order):
-            targets = self.steps[place][state]
-            if j in state:
-                state = targets[0]
-                continue
-            below = self.counts[place + 1]
-            for u, target in zip(self.values[j], targets, strict=True):
-                if number < below[target]:
-                    x[j], state = u, target
-                    break
-                number -= below[target]
+            ends = self.ends[place][state]
+            branch = bisect_right(ends, number)
+            if j not in state:
+                x[j] = self.values[j][branch]
+            number -= ends[branch - 1] if branch else 0
+            state = self.steps[place][state][branch]
         return x
 
 
