@@ -63,7 +63,7 @@ class Dial:
     def widget(self, value: float) -> Any:
         """Make the slider. It shows its value as a number that can be typed into as well."""
         common = {"description": self.label, "readout_format": self.digits, "continuous_update": True,
-                  "style": {"description_width": "initial"}, "layout": {"width": f"{145 + 7 * len(self.label)}px"}}
+                  "style": {"description_width": "initial"}, "layout": {"width": "max-content"}}
         if self.log:
             return w.FloatLogSlider(value, min=math.log10(self.low), max=math.log10(self.high), step=0.01,
                                    **common)

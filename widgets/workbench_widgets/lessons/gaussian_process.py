@@ -247,9 +247,9 @@ class GaussianProcessLesson(Lesson[GPState]):
 
     name = "Gaussian process"
     can_step = False
-    dials = (Dial("lengthscale", "lengthscale ℓ (units of x)", *BOUNDS["lengthscale"], log=True),
-             Dial("signal_sd", "signal sd σ_f (units of y)", *BOUNDS["signal_sd"], log=True, digits=".2f"),
-             Dial("noise_sd", "noise sd σ_n (units of y)", *BOUNDS["noise_sd"], log=True))
+    dials = (Dial("lengthscale", "lengthscale ℓ (in x)", *BOUNDS["lengthscale"], log=True),
+             Dial("signal_sd", "signal sd σ_f (in y)", *BOUNDS["signal_sd"], log=True, digits=".2f"),
+             Dial("noise_sd", "noise sd σ_n (in y)", *BOUNDS["noise_sd"], log=True))
 
     def __init__(self, start: GPState | None = None) -> None:
         super().__init__(start or GPState())

@@ -169,8 +169,8 @@ class TPELesson(Lesson[TPEState]):
     """Split the trials into good and bad; see the two densities, their ratio and the candidates; step."""
 
     name = "Tree of Parzen estimators"
-    dials = (Dial("gamma", "γ (share of good trials)", 0.05, 0.9, step=0.01, digits=".2f"),
-             Dial("floor", "bandwidth ≥ (share of range)", 0.005, 0.5, log=True),
+    dials = (Dial("gamma", "γ (share of good)", 0.05, 0.9, step=0.01, digits=".2f"),
+             Dial("floor", "bandwidth ≥ (of range)", 0.005, 0.5, log=True),
              Dial("n_candidates", "candidates (count)", 1, 100, step=1, digits=".0f"))
 
     def __init__(self, start: TPEState | None = None) -> None:
