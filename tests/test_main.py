@@ -2,10 +2,14 @@
 
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 
 import pytest
 
 from workbench import __main__ as front
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_the_notebooks_are_listed():
@@ -25,17 +29,32 @@ def test_notebooks_are_copied_and_changed_ones_are_kept(tmp_path):
     assert (tmp_path / "00_start.ipynb").read_text() == "mine"
 
 
-def test_jupyterlab_is_opened_at_the_start_notebook_in_the_copy(tmp_path, monkeypatch):
-    called = {}
+class FakeProcess:
+    """JupyterLab that is interrupted twice before it ends."""
 
-    def run(command, cwd, check):
-        called.update(command=command, cwd=cwd)
-        return subprocess.CompletedProcess(command, 0)
+    def __init__(self, command, cwd):
+        type(self).called = {"command": command, "cwd": cwd}
+        self.interrupts = 2
 
-    monkeypatch.setattr(front.subprocess, "run", run)
+    def wait(self):
+        if self.interrupts:
+            self.interrupts -= 1
+            raise KeyboardInterrupt
+        return 0
+
+
+def test_jupyterlab_is_opened_at_the_start_notebook_and_an_interrupt_does_not_kill_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(front.subprocess, "Popen", FakeProcess)
     assert front.main(["--dir", str(tmp_path / "books"), "--no-browser", "--port", "9999"]) == 0
-    assert called["cwd"] == tmp_path / "books"
-    assert called["command"][1:] == ["-m", "jupyterlab", "00_start.ipynb", "--no-browser", "--ServerApp.port=9999"]
+    assert FakeProcess.called["cwd"] == tmp_path / "books"
+    assert FakeProcess.called["command"][1:] == ["-m", "jupyterlab", "00_start.ipynb", "--no-browser",
+                                                 "--ServerApp.port=9999"]
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert front.main(["--dir", str(tmp_path / "file")]) == 1
+    assert "Choose another folder with --dir" in capsys.readouterr().out
 
 
 def test_a_missing_jupyterlab_is_said(tmp_path, monkeypatch, capsys):
@@ -44,6 +63,16 @@ def test_a_missing_jupyterlab_is_said(tmp_path, monkeypatch, capsys):
     assert "automl-workbench[lab]" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["00_start.ipynb", "04_tpe.ipynb"])
-def test_the_wheel_ships_them(name):
-    assert (front.notebooks_folder() / name).exists()
+def test_the_wheel_ships_notebooks_styles_and_scripts(tmp_path):
+    pytest.importorskip("hatchling", reason="hatchling is not installed")
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)], cwd=ROOT, check=True,
+                   capture_output=True, timeout=120)
+    names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        assert f"workbench/_notebooks/{path.name}" in names
+    assert "workbench/py.typed" in names
+    widgets = ROOT / "widgets"
+    for path in widgets.rglob("*"):
+        if path.suffix in (".js", ".css", ".py") and "__pycache__" not in path.parts:
+            assert path.relative_to(widgets).as_posix() in names
+    assert not [n for n in names if n.startswith(("tests/", "binder/"))]

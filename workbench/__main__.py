@@ -52,7 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.list:
         say("".join(f"{p.name}\n" for p in sorted(source.glob("*.ipynb"))))
         return 0
-    copied, kept = copy_notebooks(source, options.dir)
+    try:
+        copied, kept = copy_notebooks(source, options.dir)
+    except OSError as error:
+        say(f"The notebooks cannot be copied to {options.dir}: {error}. Choose another folder with --dir.\n")
+        return 1
     say(f"{len(copied)} notebooks copied to {options.dir}" + (f"; changed by you and kept: {', '.join(kept)}" if kept else "")
         + "\n")
     if importlib.util.find_spec("jupyterlab") is None:
@@ -61,7 +65,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = [sys.executable, "-m", "jupyterlab", START]
     command += ["--no-browser"] if options.no_browser else []
     command += [f"--ServerApp.port={options.port}"] if options.port else []
-    return subprocess.run(command, cwd=options.dir, check=False).returncode
+    return _run(command, options.dir)
+
+
+def _run(command: Sequence[str], folder: Path) -> int:
+    """Run until it ends. Ctrl-C reaches JupyterLab too, which asks and shuts down by itself: it is not killed here."""
+    process = subprocess.Popen(command, cwd=folder)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
 
 
 if __name__ == "__main__":
