@@ -45,10 +45,10 @@ class FakeProcess:
 
 def test_jupyterlab_is_opened_at_the_start_notebook_and_an_interrupt_does_not_kill_it(tmp_path, monkeypatch):
     monkeypatch.setattr(front.subprocess, "Popen", FakeProcess)
-    assert front.main(["--dir", str(tmp_path / "books"), "--no-browser", "--port", "9999"]) == 0
+    assert front.main(["--dir", str(tmp_path / "books"), "--no-browser", "--port", "9999", "--allow-root"]) == 0
     assert FakeProcess.called["cwd"] == tmp_path / "books"
     assert FakeProcess.called["command"][1:] == ["-m", "jupyterlab", "00_start.ipynb", "--no-browser",
-                                                 "--ServerApp.port=9999"]
+                                                 "--ServerApp.port=9999", "--allow-root"]
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path, capsys):

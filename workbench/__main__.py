@@ -41,12 +41,13 @@ def copy_notebooks(source: Path, target: Path) -> tuple[list[str], list[str]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Copy, then open JupyterLab; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m workbench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m workbench", description=__doc__,
+                                     epilog="All other options are handed to JupyterLab.")
     parser.add_argument("--dir", type=Path, default=Path(FOLDER), help=f"where to copy the notebooks (default: ./{FOLDER})")
     parser.add_argument("--list", action="store_true", help="only list the notebooks")
     parser.add_argument("--no-browser", action="store_true", help="start the server, open no browser")
     parser.add_argument("--port", type=int, help="port of the server")
-    options = parser.parse_args(argv)
+    options, more = parser.parse_known_args(argv)
     say = sys.stdout.write
     source = notebooks_folder()
     if options.list:
@@ -65,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = [sys.executable, "-m", "jupyterlab", START]
     command += ["--no-browser"] if options.no_browser else []
     command += [f"--ServerApp.port={options.port}"] if options.port else []
-    return _run(command, options.dir)
+    return _run([*command, *more], options.dir)
 
 
 def _run(command: Sequence[str], folder: Path) -> int:
