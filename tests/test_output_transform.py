@@ -66,3 +66,11 @@ def test_extreme_scales_neither_overflow_nor_vanish(y):
         assert np.isfinite(t.inverse(z + 100.0)).all()
     assert np.isfinite(z).all()
     assert np.ptp(z) > 0.5
+
+
+@pytest.mark.parametrize("y", [[0.0, 4.0, 2.2e-308], [0.0, 1.0, 5.9e-192], [1.0, 1.0 + 1e-15, 1.0 + 2e-15, 5.0]])
+def test_tiny_spreads_beside_an_outlier_come_back(y):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        t = OutputTransform.of(np.array(y))
+        assert t.inverse(t.forward(np.array(y))) == pytest.approx(np.array(y), abs=1e-9)

@@ -18,7 +18,7 @@ import optuna
 from workbench.errors import RunError, SpaceError, StorageError
 from workbench.events import Event, EventLog, RunFinished, RunStarted, RunState, StateChanged, TrialFinished
 from workbench.history import Algorithm
-from workbench.inferred import InferredSpace
+from workbench.inferred import InferredSpace, is_whole
 from workbench.ledger import Ledger, began, finished
 from workbench.objective import Objective
 from workbench.propose import Settings
@@ -298,7 +298,7 @@ class Run(Results):
     def _learn_space(self, event: TrialFinished) -> None:
         """Tell the space that an Optuna objective makes as it goes as soon as more of it is known."""
         trial, before = self._ledger.trial(event.trial), self._inferred.space
-        if event.state in ("complete", "pruned"):
+        if is_whole(trial):
             self._inferred.learn(trial.params, trial.distributions)
             if self._inferred.space != before:
                 self.log.append(self._started())

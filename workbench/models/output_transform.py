@@ -10,6 +10,7 @@ near the optimum. The transform is monotone, so it can be undone for plots, and 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from workbench.space import Array
 
 HUGE = 1e150  # losses beyond count as this: their squares would overflow
+SMALLEST = 1e-200  # of the distance to the worst loss, as a width
 REACH = 3.0  # losses above median + REACH * (median - best) are compressed
 
 
@@ -28,14 +30,14 @@ class OutputTransform:
     ----------
     worst
         Worst finite loss; stands for every loss that is not finite.
-    knee, width
-        Above the knee (c), losses grow only by their logarithm, in units of the width (h). Width 0: nowhere.
+    median, width
+        Losses beyond the median by more than ``REACH`` widths (h) grow only by their logarithm. Width 0: nowhere.
     mean, scale
-        Of the losses after compression.
+        Of the losses after compression, counted from the median, so that a large common offset costs no digits.
     """
 
     worst: float
-    knee: float
+    median: float
     width: float
     mean: float
     scale: float
@@ -50,29 +52,35 @@ class OutputTransform:
         filled = np.where(np.isfinite(y), np.clip(y, -HUGE, HUGE), worst)
         median = float(np.median(filled))
         width = median - float(filled.min())
-        squeezed = _squeeze(filled, median + REACH * width, width)
+        if width > 0:
+            width = max(width, SMALLEST * (worst - median))  # or an outlier in units of the width would overflow
+        squeezed = _squeeze(filled - median, width)
         mean, scale = float(squeezed.mean()), float(squeezed.std())
-        largest = float(np.abs(squeezed).max())
+        largest = max(float(np.abs(squeezed).max()), abs(median))
         if scale <= 1e-14 * largest or scale == 0.0:  # constant up to rounding: any scale of their size will do
             scale = largest or 1.0
-        return cls(worst, median + REACH * width, width, mean, scale)
+        return cls(worst, median, width, mean, scale)
 
     def forward(self, y: Array) -> Array:
         """Turn losses into targets."""
         filled = np.where(np.isfinite(y), np.clip(y, -HUGE, HUGE), self.worst)
-        return np.asarray((_squeeze(filled, self.knee, self.width) - self.mean) / self.scale)
+        return np.asarray((_squeeze(filled - self.median, self.width) - self.mean) / self.scale)
 
     def inverse(self, z: Array) -> Array:
         """Turn targets into losses."""
         v = np.asarray(z, dtype=float) * self.scale + self.mean
+        knee = REACH * self.width
         if self.width <= 0:
-            return v
-        # exp(300) is beyond every loss that forward lets through
-        excess = np.clip((v - self.knee) / self.width, 0.0, 300.0)
-        return np.where(v > self.knee, self.knee + self.width * np.expm1(excess), v)
+            return self.median + v
+        # h (e^((v - c) / h) - 1), as one exponential that stops where forward does
+        log_width = math.log(self.width)
+        excess = np.minimum(np.maximum(v - knee, 0.0) / self.width + log_width, math.log(HUGE))
+        return self.median + np.where(v > knee, knee + np.exp(excess) - self.width, v)
 
 
-def _squeeze(y: Array, knee: float, width: float) -> Array:
+def _squeeze(v: Array, width: float) -> Array:
+    """Compress what lies beyond the knee c = REACH h; ``v`` counts from the median."""
     if width <= 0:
-        return y
-    return np.where(y > knee, knee + width * np.log1p(np.maximum(y - knee, 0.0) / width), y)
+        return v
+    knee = REACH * width
+    return np.where(v > knee, knee + width * np.log1p(np.maximum(v - knee, 0.0) / width), v)
