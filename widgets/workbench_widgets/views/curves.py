@@ -11,7 +11,7 @@ from workbench_widgets.view import FigureView
 class CurvesView(FigureView):
     """Losses step by step, coloured by what became of each trial."""
 
-    every_s = 0.2
+    every_s = 0.1
 
     def picture(self) -> dict[str, Any]:
         """Return what was folded as a plain plotly dict."""

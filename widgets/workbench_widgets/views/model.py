@@ -21,7 +21,7 @@ class ModelView(FigureView):
     the pump's thread, and only while somebody looks.
     """
 
-    every_s = 0.4
+    every_s = 0.1
     hidden_s = None
 
     def __init__(self, trials: Trials | None = None, selection: Selection | None = None) -> None:

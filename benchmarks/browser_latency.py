@@ -1,0 +1,211 @@
+"""From an event to the drawn pixel, time to first paint, size of a saved notebook: in JupyterLab and Chromium.
+
+The clock of the page and that of the kernel are the same machine's. A frame counts as drawn when the browser has painted
+it: after plotly's drawing, the next animation frame and one more task.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.table import ROOT, Table
+
+RATE_HZ = 10
+
+RUN = """
+import math
+import workbench as wb
+space = wb.Space(lr=wb.Float(1e-5, 1e-1, log=True), kind=wb.Choice("a", "b"), momentum=wb.Float(0, 1))
+def objective(c):
+    for epoch in range(3):
+        yield (math.log10(c["lr"]) + 3) ** 2 + c["momentum"] / (epoch + 1) + (c["kind"] == "b")
+def new(): return wb.optimize(objective, space, algorithm=wb.GPBO(n_startup=6), n_trials=40, seed=0)
+first, second, third = new(), new(), new()
+"""
+
+VIEWS = """
+import dataclasses, json, time, threading
+import ipywidgets as w
+from workbench.events import EventLog
+from workbench_widgets.pump import pump
+from workbench_widgets.views import CurvesView, HistoryView, ModelView
+recorded = list(new().start().wait().log)
+log, times = EventLog(), []
+def counted(view):
+    view.n, fold, picture = 0, view.fold, view.picture
+    def folded(events):
+        view.n += len(events)
+        fold(events)
+    def drawn():
+        d = picture()
+        return {**d, "layout": {**d["layout"], "meta": [type(view).__name__, view.n], "height": 260}}
+    view.fold, view.picture = folded, drawn
+    view.live.layout = w.Layout(width="440px")
+    pump.attach(view, log)
+    return view
+views = [counted(V()) for V in (HistoryView, CurvesView, ModelView)]
+def feed(hz):
+    for event in recorded:
+        time.sleep(1 / hz)
+        times.append(time.time() * 1e3)
+        log.append(event)
+views[0].live.push_once()
+w.HBox([v.live for v in views], layout=w.Layout(flex_flow="row wrap"))
+"""
+
+HOOK = """() => { globalThis.__frames = [];
+  globalThis.__workbenchDrawn = (gd) => {
+    const [view, n] = gd.layout.meta ?? ["", 0], after = new MessageChannel();
+    after.port1.onmessage = () => __frames.push([view, n, Date.now()]);
+    requestAnimationFrame(() => after.port2.postMessage(0));
+  }; }"""
+
+STILL = """() => {
+  const n = Math.max(0, ...__frames.map((f) => f[1]));
+  if (n !== globalThis.__last) { globalThis.__last = n; globalThis.__since = Date.now(); }
+  return n > 0 && Date.now() - __since > 2500;
+}"""
+
+RUN_CELL = """(k) => {
+  jupyterapp.shell.currentWidget.content.activeCellIndex = k;
+  jupyterapp.commands.execute('notebook:run-cell');
+}"""
+
+PAINTED = """async ([index, panels]) => {
+  const book = jupyterapp.shell.currentWidget.content; book.activeCellIndex = index;
+  const began = performance.now();
+  jupyterapp.commands.execute('notebook:run-cell');
+  const all = (selector) => document.querySelectorAll(selector).length;
+  let chrome = null;
+  while (all('.wb-panel .wb-progress .js-plotly-plot .main-svg:first-of-type') < panels) {
+    if (chrome === null && all('.wb-panel .wb-go') >= panels) chrome = performance.now() - began;
+    if (performance.now() - began > 60000) throw new Error('no panel after a minute');
+    await new Promise(requestAnimationFrame);
+  }
+  await new Promise((r) => setTimeout(r));
+  return [chrome ?? performance.now() - began, performance.now() - began];
+}"""
+
+
+def harness() -> Any:
+    """Load the harness of the browser tests."""
+    path = ROOT / "tests" / "browser" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("browser_harness", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def notebooks() -> Iterator[Any]:
+    """Give a maker of notebooks in a JupyterLab of its own."""
+    from playwright.sync_api import sync_playwright
+
+    kit = harness()
+    if kit.CHROMIUM is None:
+        raise RuntimeError("no Chromium on the PATH: apt-get install chromium")
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+        lab = kit.Lab(Path(home))
+        browser = playwright.chromium.launch(executable_path=kit.CHROMIUM, args=kit.ARGS)
+        try:
+            yield lambda: kit.Notebooks(lab, browser, "benchmark")
+        finally:
+            browser.close()
+            lab.close()
+
+
+def idle(page: Any) -> None:
+    """Wait until the kernel has run everything."""
+    page.wait_for_timeout(300)
+    page.wait_for_function("jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'")
+
+
+def paint(books: Any) -> dict[str, float]:
+    """Time to first paint of a first and of further panels, and the size of the notebook that holds three."""
+    page = books([RUN, "first", "second", "third"], run=False)
+    page.set_viewport_size({"width": 1280, "height": 2400})  # all three on screen
+    page.evaluate(RUN_CELL, 0)
+    idle(page)
+    times = [page.evaluate(PAINTED, [k, k]) for k in (1, 2, 3)]
+    books.save(page)
+    return {"cold controls": times[0][0], "cold": times[0][1], "second": times[1][1], "third": times[2][1],
+            "notebook": page.file.stat().st_size}
+
+
+def latency(books: Any) -> tuple[dict[str, list[float]], float]:
+    """Milliseconds from each event to the painted frame that shows it, by view, and frames a second of one view."""
+    page = books([RUN, VIEWS, f"threading.Thread(target=feed, args=({RATE_HZ},), daemon=True).start()",
+                  "print(json.dumps([len(recorded), times]))"], run=False)
+    page.set_viewport_size({"width": 1500, "height": 1000})
+    page.evaluate(HOOK)
+    for k in (0, 1):
+        page.evaluate(RUN_CELL, k)
+        idle(page)
+    page.wait_for_function("document.querySelectorAll('.wb-livefigure .main-svg').length >= 6")
+    page.evaluate("() => { __frames.length = 0; }")
+    page.evaluate(RUN_CELL, 2)
+    page.wait_for_function(STILL, timeout=120_000)
+    frames = page.evaluate("__frames")
+    page.evaluate(RUN_CELL, 3)
+    idle(page)
+    n, times = json.loads(page.locator(".jp-OutputArea").last.inner_text())
+    assert max(f[1] for f in frames) == n, "the last event was never drawn"
+    return per_view(frames, times), len(frames) / 3 / ((times[-1] - times[0]) / 1e3)
+
+
+def per_view(frames: list[list[Any]], times: list[float]) -> dict[str, list[float]]:
+    """Give each event the first frame that shows it."""
+    waits: dict[str, list[float]] = {}
+    for view in dict.fromkeys(f[0] for f in frames if f[0]):
+        shown, own = 0, waits.setdefault(view, [])
+        for _, n, at in (f for f in frames if f[0] == view):
+            own += [at - times[i] for i in range(shown, n)]
+            shown = max(shown, n)
+    return waits
+
+
+def quantile(values: list[float], q: float) -> float:
+    """Take a quantile."""
+    return statistics.quantiles(values, n=100)[round(100 * q) - 1]
+
+
+def run(*, full: bool = False) -> list[Table]:
+    """Measure; ``full`` repeats everything five times."""
+    repeats = 5 if full else 1
+    first = Table("browser_paint", "First paint of a panel, and a notebook with three",
+                  ["", "controls, cold", "panel, cold", "second panel", "third panel", "notebook"])
+    delay = Table("browser_latency", f"From an event to the pixel, three live views at {RATE_HZ} events a second",
+                  ["", "median ms", "p95 ms", "largest ms", "events", "frames/s of a view"])
+    with notebooks() as make:
+        for k in range(repeats):
+            books = make()
+            t = paint(books)
+            books.close()
+            first.rows.append([f"run {k + 1}", *(f"{t[x] / 1e3:.2f} s" for x in ("cold controls", "cold", "second", "third")),
+                               f"{t['notebook'] / 1e3:.0f} kB"])
+            books = make()
+            waits, rate = latency(books)
+            books.close()
+            for name, values in {**waits, "all": [v for w in waits.values() for v in w]}.items():
+                row = [f"run {k + 1}, {name}", quantile(values, 0.5), quantile(values, 0.95), max(values)]
+                delay.rows.append([*row, len(values), rate])
+    first.notes = ["Cold: a fresh kernel and page, workbench imported; plotly.js travels and is compiled. "
+                   "Goals: 3 s, 0.5 s for the second, 300 kB."]
+    delay.notes = ["Views: history, curves, model of GP-BO. Goal: p95 under 300 ms on an idle machine."]
+    return [first, delay]
+
+
+if __name__ == "__main__":
+    start = time.perf_counter()
+    for table in run():
+        print(table.markdown())
+    print(f"{time.perf_counter() - start:.0f} s")
