@@ -13,7 +13,7 @@ ONE    := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 .PHONY: lab test check lint types layers unit browser bench clean
 
 lab: $(VENV)/.lab
-	cd notebooks && ../$(BIN)/jupyter lab 00_start.ipynb $(LAB_ARGS)
+	cd notebooks && ../$(BIN)/jupyter lab 00_start.ipynb $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS)
 
 test: $(VENV)/.test chromium check
 	$(ONE) $(BIN)/python -m pytest -m "not browser"
