@@ -122,12 +122,3 @@ class Scheduler(Protocol):
     def judge(self, curve: Sequence[float], others: Sequence[Sequence[float]]) -> Verdict:
         """Judge a trial by its losses so far, one per step, and by those of the other trials."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class FullBudget:
-    """Every trial runs to its end."""
-
-    def judge(self, curve: Sequence[float], others: Sequence[Sequence[float]]) -> Verdict:  # noqa: ARG002
-        """Keep the trial."""
-        return Verdict(keep=True, why=Drawn("full budget"))

@@ -239,11 +239,6 @@ class Ledger:
             if self.trouble:
                 raise StorageError(self.trouble)
 
-    @property
-    def n_waiting(self) -> int:
-        """Writes that still wait."""
-        return len(self._backlog)
-
     def _fail(self, error: Exception) -> None:
         self._doubtful = True
         self.trouble = (f"The run cannot be written: {type(error).__name__}: {error}. Nothing told so far is lost; "

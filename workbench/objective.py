@@ -10,13 +10,11 @@ Three kinds of objective are understood:
 
 from __future__ import annotations
 
-import inspect
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass
-from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol
 
@@ -81,14 +79,6 @@ def read_loss(value: Any) -> float:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def is_generator(objective: Objective) -> bool:
-    """Whether calling it makes a generator, seen through partials and callable objects."""
-    while isinstance(objective, partial):
-        objective = objective.func
-    call = objective if inspect.isroutine(objective) else getattr(objective, "__call__", objective)  # noqa: B004
-    return inspect.isgeneratorfunction(objective) or inspect.isgeneratorfunction(call)
 
 
 class ConfigSteps:

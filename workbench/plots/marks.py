@@ -98,6 +98,21 @@ def title(text: str) -> Dict:
             "font": {"size": 14}}
 
 
+def stacked(rooms: dict[str, tuple[float, float]], last: str, *, height: int, text: str) -> Dict:
+    """Lay out subplots under each other over one unit interval; ``last`` is the lowest, which has the numbers of x.
+
+    ``rooms`` gives for each subplot (``""``, ``"2"``, …) the stretch of the picture that it takes.
+    """
+    layout: Dict = {"height": height, "title": title(text), "margin": {"l": 60, "r": 12, "t": 66, "b": 40},
+                    "dragmode": False, "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}}
+    for axis, domain in rooms.items():
+        layout[f"xaxis{axis}"] = {"range": [-0.01, 1.01], "anchor": f"y{axis}", "fixedrange": True,
+                                  "showticklabels": axis in ("", last)}
+        layout[f"yaxis{axis}"] = {"domain": list(domain), "anchor": f"x{axis}", "nticks": 4, "fixedrange": True}
+    layout[f"xaxis{last}"]["title"] = {"text": "x (no unit)", "standoff": 2}
+    return layout
+
+
 def room(*arrays: Array, margin: float = 0.08) -> list[float]:
     """Give the range of an axis that holds all these values with a little margin."""
     low = min(float(a.min()) for a in arrays if len(a))

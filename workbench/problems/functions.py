@@ -15,22 +15,26 @@ from workbench.problems.problem import Problem, real_problem
 from workbench.space import Array
 
 
+def forrester_values(x: Array) -> Array:
+    """Evaluate Forrester's function at points, shape (…, 1), of [0, 1]; shape (…)."""
+    return np.asarray((6 * x[..., 0] - 2) ** 2 * np.sin(12 * x[..., 0] - 4))
+
+
 def forrester() -> Problem:
     """Forrester, Sóbester & Keane (2008): one dimension, a local minimum and a narrow global one. For teaching."""
-    def f(x: Array) -> float:
-        return float((6 * x[0] - 2) ** 2 * np.sin(12 * x[0] - 4))
+    return real_problem("forrester", lambda x: float(forrester_values(x)), [(0, 1)], -6.020740055767, [0.757248757841])
 
-    return real_problem("forrester", f, [(0, 1)], -6.020740055767, [0.757248757841])
+
+def branin_values(x: Array) -> Array:
+    """Evaluate Branin's function at points, shape (…, 2), of [-5, 10] x [0, 15]; shape (…)."""
+    b, c, r, s, t = 5.1 / (4 * math.pi**2), 5 / math.pi, 6, 10, 1 / (8 * math.pi)
+    x1, x2 = x[..., 0], x[..., 1]
+    return np.asarray((x2 - b * x1**2 + c * x1 - r) ** 2 + s * (1 - t) * np.cos(x1) + s)
 
 
 def branin() -> Problem:
     """Branin (1972): two dimensions, three equal minima."""
-    b, c, r, s, t = 5.1 / (4 * math.pi**2), 5 / math.pi, 6, 10, 1 / (8 * math.pi)
-
-    def f(x: Array) -> float:
-        return float((x[1] - b * x[0] ** 2 + c * x[0] - r) ** 2 + s * (1 - t) * np.cos(x[0]) + s)
-
-    return real_problem("branin", f, [(-5, 10), (0, 15)], s * t,
+    return real_problem("branin", lambda x: float(branin_values(x)), [(-5, 10), (0, 15)], 10 / (8 * math.pi),
                         [-math.pi, 12.275], [math.pi, 2.275], [3 * math.pi, 2.475])
 
 

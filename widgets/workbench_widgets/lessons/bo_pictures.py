@@ -113,16 +113,9 @@ def _mark_guess(state: BOState, shapes: list[m.Dict], texts: list[m.Dict]) -> No
 
 def _line_layout(state: BOState, heights: list[float]) -> dict[str, Any]:
     n = len(state.y)
-    layout: dict[str, Any] = {
-        "height": 620, "title": m.title(f"After {n} evaluations the best loss is {m.three(state.best)}"),
-        "margin": {"l": 60, "r": 12, "t": 66, "b": 40}, "dragmode": False,
-        "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}}
-    for axis, domain in ROOMS.items():
-        layout[f"xaxis{axis}"] = {"range": [-0.01, 1.01], "anchor": f"y{axis}", "fixedrange": True,
-                                  "showticklabels": axis in ("", "4")}
-        layout[f"yaxis{axis}"] = {"domain": list(domain), "anchor": f"x{axis}", "nticks": 4, "fixedrange": True}
+    text = f"After {n} evaluations the best loss is {m.three(state.best)}"
+    layout = m.stacked(ROOMS, "4", height=620, text=text)
     layout["yaxis"].update(range=heights, title={"text": "loss y (no unit)"}, nticks=7)
-    layout["xaxis4"]["title"] = {"text": "x (no unit)", "standoff": 2}
     for rule, axis in AXES.items():
         layout[f"yaxis{axis}"]["title"] = {"text": WHAT[rule], "font": {"color": COLORS[rule]}}
         if not state.shown:

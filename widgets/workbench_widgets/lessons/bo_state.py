@@ -7,16 +7,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from workbench.models.acquisition import (
-    expected_improvement,
-    lower_confidence_bound,
-    probability_of_improvement,
-)
+from workbench.models.acquisition import AcquisitionName, acquisition
 from workbench.models.gaussian_process import GaussianProcess, fit
 from workbench.space import Array
 from workbench_widgets.lessons.functions import Hidden, functions
 
-RULES = ("EI", "LCB", "PI")
+RULES: dict[str, AcquisitionName] = {"EI": "ei", "LCB": "lcb", "PI": "pi"}
 MAX_EVALUATIONS = 40
 SIDE = 41  # points along each side of the map in two dimensions
 LINE = np.linspace(0.0, 1.0, 301)[:, None]
@@ -73,7 +69,7 @@ class BOState:
     @property
     def regret(self) -> float:
         """How far the best loss is above the minimum."""
-        return max(self.best - self.hidden.minimum, 0.0)
+        return self.hidden.regret(self.best)
 
     def evaluate(self, point: Point) -> BOState:
         """Evaluate the hidden function at a point; the guess is used up."""
@@ -105,14 +101,9 @@ class BOState:
         """
         mean, sd = self.predict(self.grid if u is None else u)
         target = self.best - self.xi * surrogate(self.points, self.y)[2]
-        match rule:
-            case "EI":
-                return expected_improvement(mean, sd, target)
-            case "PI":
-                return probability_of_improvement(mean, sd, target)
-            case "LCB":
-                return lower_confidence_bound(mean, sd, self.beta)
-        raise ValueError(f"a rule is one of {', '.join(RULES)}, got {rule!r}.")
+        if rule not in RULES:
+            raise ValueError(f"a rule is one of {', '.join(RULES)}, got {rule!r}.")
+        return acquisition(RULES[rule], mean, sd, target, self.beta)
 
     def choice(self, rule: str) -> Point:
         """Give the point of the grid where a rule is highest, away from points that were evaluated already."""

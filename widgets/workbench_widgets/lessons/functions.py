@@ -8,16 +8,11 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
+from workbench.problems.functions import branin_values, forrester_values
 from workbench.space import Array
 
 N_RANDOM = 200  # runs of random search that are averaged
 LONGEST = 60  # evaluations in each of them
-
-
-def forrester(u: Array) -> Array:
-    """Evaluate (6u - 2)² sin(12u - 4): one shallow and one deep valley (Forrester, Sobester and Keane 2008)."""
-    x = u[..., 0]
-    return np.asarray((6 * x - 2) ** 2 * np.sin(12 * x - 4))
 
 
 def ripples(u: Array) -> Array:
@@ -28,9 +23,7 @@ def ripples(u: Array) -> Array:
 
 def branin(u: Array) -> Array:
     """Evaluate Branin's function over its usual ranges, x1 from -5 to 10 and x2 from 0 to 15: three equal valleys."""
-    x, y = 15 * u[..., 0] - 5, 15 * u[..., 1]
-    bowl = y - 5.1 / (4 * np.pi**2) * x**2 + 5 / np.pi * x - 6
-    return np.asarray(bowl**2 + 10 * (1 - 1 / (8 * np.pi)) * np.cos(x) + 10)
+    return branin_values(15 * u - np.array([5.0, 0.0]))
 
 
 @dataclass(frozen=True)
@@ -58,6 +51,10 @@ class Hidden:
         finer = best[:, None, :] + near.reshape(1, -1, self.dimensions) / side
         return float(self.f(np.clip(finer, 0, 1)).min())
 
+    def regret(self, loss: float) -> float:
+        """How far a loss is above the minimum."""
+        return max(loss - self.minimum, 0.0)
+
     @cached_property
     def random_regret(self) -> Array:
         """Mean distance from the minimum after 1, 2, … evaluations of random search, shape (LONGEST,)."""
@@ -78,6 +75,6 @@ class Hidden:
 @lru_cache(maxsize=1)
 def functions() -> dict[str, Hidden]:
     """Give all hidden functions by name."""
-    made = (Hidden("forrester", forrester), Hidden("ripples", ripples),
+    made = (Hidden("forrester", forrester_values), Hidden("ripples", ripples),
             Hidden("branin", branin, 2, (-5.0, 0.0), (10.0, 15.0)))
     return {hidden.name: hidden for hidden in made}

@@ -91,15 +91,8 @@ def _others(state: TPEState, shapes: list[m.Dict], texts: list[m.Dict]) -> None:
 
 
 def _layout(state: TPEState) -> dict[str, Any]:
-    layout: dict[str, Any] = {
-        "height": 580, "title": m.title(f"After {len(state.x)} trials the best loss is {m.three(state.best)}"),
-        "margin": {"l": 60, "r": 12, "t": 66, "b": 40}, "dragmode": False,
-        "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}}
-    for axis, domain in ROOMS.items():
-        layout[f"xaxis{axis}"] = {"range": [-0.01, 1.01], "anchor": f"y{axis}", "fixedrange": True,
-                                  "showticklabels": axis in ("", "3")}
-        layout[f"yaxis{axis}"] = {"domain": list(domain), "anchor": f"x{axis}", "nticks": 4, "fixedrange": True}
-    layout["xaxis3"]["title"] = {"text": "x (no unit)", "standoff": 2}
+    text = f"After {len(state.x)} trials the best loss is {m.three(state.best)}"
+    layout = m.stacked(ROOMS, "3", height=580, text=text)
     layout["yaxis"].update(range=m.room(np.array(state.y), margin=0.15), nticks=7, title={"text": "loss y (no unit)"})
     layout["yaxis2"].update(rangemode="tozero", title={"text": "density"})
     layout["yaxis3"].update(rangemode="tozero", title={"text": "l / g"})

@@ -56,7 +56,7 @@ class TPEState:
     @property
     def regret(self) -> float:
         """How far the best loss is above the minimum."""
-        return max(self.best - self.hidden.minimum, 0.0)
+        return self.hidden.regret(self.best)
 
     def history(self) -> History:
         """Give the trials as an algorithm sees them."""
