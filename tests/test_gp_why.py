@@ -7,7 +7,8 @@ import pytest
 
 from workbench.history import History
 from workbench.models.acquisition import acquisition
-from workbench.search.gp_bo import GPBO, posterior_of, slice_1d, slice_2d
+from workbench.search.gp_bo import GPBO
+from workbench.search.surrogate_why import slice_1d, slice_2d
 from workbench.space import Choice, Float, Int, Space
 
 SPACE = Space(lr=Float(1e-4, 1, log=True), opt=Choice("adam", "sgd", "lion"),
@@ -52,7 +53,7 @@ def test_the_prediction_is_in_the_units_of_the_loss():
 
 def test_the_posterior_is_rebuilt_as_it_was(seen):
     history, s = seen
-    model = posterior_of(history, s.why)
+    model = s.why.belief(history)
     mean, sd = model.predict(s.x[None])
     back = model.transform.inverse
     assert back(mean)[0] == s.why.predicted

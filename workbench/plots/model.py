@@ -10,7 +10,7 @@ from workbench.history import Drawn, Explanation, History
 from workbench.models.acquisition import LABELS
 from workbench.plots import marks as m
 from workbench.plots.figure import empty, safe
-from workbench.search.gp_bo import GPExplanation, GPSlice, GPSurface, slice_1d, slice_2d
+from workbench.search.surrogate_why import SurrogateExplanation, SurrogateSlice, SurrogateSurface, slice_1d, slice_2d
 from workbench.search.tpe import TPEExplanation, TPESlice, densities
 from workbench.space import Choice, Space
 
@@ -31,15 +31,15 @@ def model(history: History, why: Explanation | None, name: str, name_y: str | No
     why
         Its explanation.
     name, name_y
-        Parameter along the x axis; with ``name_y`` a map over both (Gaussian process only).
+        Parameter along the x axis; with ``name_y`` a map over both (surrogates only).
     maximize
         The user maximises: values are shown with the user's sign.
     """
     sign = -1.0 if maximize else 1.0
     match why:
-        case GPExplanation() if name_y is not None and name_y != name:
+        case SurrogateExplanation() if name_y is not None and name_y != name:
             return surface(slice_2d(history, why, name, name_y), history.space, sign=sign)
-        case GPExplanation():
+        case SurrogateExplanation():
             return posterior(slice_1d(history, why, name), history.space, sign=sign)
         case TPEExplanation():
             return tpe(densities(history, why, name), history.space)
@@ -88,7 +88,7 @@ def _nice(low: float, high: float, *, log: bool) -> list[float]:
     return [float(f"{k * step:.10g}") + 0.0 for k in np.arange(first, last + 1)]  # + 0.0: no "-0"
 
 
-def posterior(s: GPSlice, space: Space, *, sign: float = 1.0) -> dict[str, Any]:
+def posterior(s: SurrogateSlice, space: Space, *, sign: float = 1.0) -> dict[str, Any]:
     """Posterior mean, 95 % band and observations; the acquisition under them; the next point as a vertical line."""
     mean = sign * s.mean
     lower, upper = np.minimum(sign * s.lower, sign * s.upper), np.maximum(sign * s.lower, sign * s.upper)
@@ -109,7 +109,7 @@ def posterior(s: GPSlice, space: Space, *, sign: float = 1.0) -> dict[str, Any]:
                 *_filled(s.u, score, floor, name)]
     data.append(m.dots(s.observed_u, shown, "observed", m.GREY, size=7,
                        hover="observed %{y:.4g}<br>(its other parameters differ)"))
-    layout = _two_rows(f"What the Gaussian process believes along {safe(_cut(s.name))}", axis(space, s.name),
+    layout = _two_rows(f"What the {s.model} believes along {safe(_cut(s.name))}", axis(space, s.name),
                        "value" if sign < 0 else "loss", name)
     inside = np.isfinite(lower) & np.isfinite(upper)
     layout["yaxis"]["range"] = _focus(np.concatenate([lower[inside], upper[inside]]), shown)
@@ -161,7 +161,7 @@ def _two_rows(title: str, x: dict[str, Any], top: str, bottom: str) -> dict[str,
             "legend": m.LEGEND, "margin": {"l": 60, "r": 16, "t": 56, "b": 44}, "hovermode": "closest"}
 
 
-def surface(s: GPSurface, space: Space, *, sign: float = 1.0) -> dict[str, Any]:
+def surface(s: SurrogateSurface, space: Space, *, sign: float = 1.0) -> dict[str, Any]:
     """Posterior mean and acquisition over two parameters, side by side, with observations and the next point."""
     px, py = space[s.name_x], space[s.name_y]
 

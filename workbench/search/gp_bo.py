@@ -36,10 +36,10 @@ from workbench.models.acquisition import LABELS, AcquisitionName
 from workbench.search.gp_candidates import all_configs, keys, sobol, unseen_at_random
 from workbench.search.gp_maximise import Acquisition, maximise
 from workbench.search.gp_posterior import Posterior, hyperparameters, posterior
-from workbench.search.gp_why import GPExplanation, GPSlice, GPSurface, posterior_of, slice_1d, slice_2d
+from workbench.search.gp_why import GPExplanation
 from workbench.space import Array
 
-__all__ = ["GPBO", "GPExplanation", "GPSlice", "GPSurface", "posterior_of", "slice_1d", "slice_2d"]
+__all__ = ["GPBO", "GPExplanation"]
 
 PI_MARGIN = 1e-3  # improvement that PI asks for, in standardised losses; without it PI never leaves the incumbent
 EXPLORING_BETA = 3.0

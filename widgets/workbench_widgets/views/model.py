@@ -8,7 +8,7 @@ from workbench.history import Drawn
 from workbench.plots.figure import empty
 from workbench.plots.model import HEIGHT, model, without
 from workbench.replay import Replay
-from workbench.search.gp_bo import GPExplanation
+from workbench.search.surrogate_why import SurrogateExplanation
 from workbench.space import Space
 from workbench.trials import Trial, Trials
 from workbench_widgets.view import FigureView, Selection
@@ -46,7 +46,7 @@ class ModelView(FigureView):
         if trial is None or space is None:
             return {"names": [], "x": None, "y": None, "maps": False, "trial": None, "why": ""}
         x, y = self._axes(space)
-        maps = isinstance(trial.why, GPExplanation) and len(space) > 1
+        maps = isinstance(trial.why, SurrogateExplanation) and len(space) > 1
         return {"names": list(space.names), "x": x, "y": y if maps else None, "maps": maps, "trial": trial.number,
                 "why": "" if trial.why is None else trial.why.summary(), "newest": self.selection.trial is None}
 
