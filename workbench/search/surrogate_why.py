@@ -154,9 +154,10 @@ def slice_1d(history: History, why: SurrogateExplanation, name: str, at: Array |
     seen = ~np.isnan(history.x[:, j])
     chosen = float(why.x[j])
     has = not np.isnan(chosen)
-    return SurrogateSlice(why.MODEL, name, _values(space, name, u), u, back(mean), back(mean - 1.96 * sd), back(mean + 1.96 * sd), value,
-                   why.acquisition, history.x[seen, j], _values(space, name, history.x[seen, j]), history.y[seen],
-                   chosen if has else None, space[name].from_unit(chosen) if has else None, point)
+    return SurrogateSlice(
+        why.MODEL, name, _values(space, name, u), u, back(mean), back(mean - 1.96 * sd), back(mean + 1.96 * sd), value,
+        why.acquisition, history.x[seen, j], _values(space, name, history.x[seen, j]), history.y[seen],
+        chosen if has else None, space[name].from_unit(chosen) if has else None, point)
 
 
 def slice_2d(history: History, why: SurrogateExplanation, name_x: str, name_y: str, *, at: Array | None = None,
