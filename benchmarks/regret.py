@@ -2,6 +2,8 @@
 
 The peer benchmark (``suite.py``, ``run.py``, ``results/runs.csv``) is looked for in $WORKBENCH_PEERS and in
 ../shared/bench/hpo. It is copied to artifacts/hpo first: nothing is written where it lies.
+
+``python -m benchmarks.regret RUNS.csv ...`` makes the tables from files of runs that are there already.
 """
 
 from __future__ import annotations
@@ -21,8 +23,16 @@ import numpy as np
 
 from benchmarks.table import ROOT, Table, environment
 
-OURS = {"workbench TPE": "benchmarks.adapters:TPE", "workbench GPBO": "benchmarks.adapters:GPBO"}
-PEERS = ("optuna_tpe", "optuna_gp", "optuna_cmaes", "hyperopt", "nevergrad", "smac", "optuna_random")
+OURS = {"workbench " + name: "benchmarks.adapters:" + name for name in (
+    "Recommended", "GPBO", "TPE", "RFBO", "CMAES", "DifferentialEvolution", "Genetic", "ParticleSwarm", "QuasiRandom",
+    "Random")}
+PEERS = ("optuna_gp", "botorch", "ax", "skopt", "smac", "optuna_tpe", "optuna_tpe_mv", "hyperopt", "optuna_cmaes",
+         "nevergrad", "optuna_random")
+FAMILIES = {"GPBO": ("optuna_gp", "botorch", "ax", "skopt"), "RFBO": ("smac",), "CMAES": ("optuna_cmaes",),
+            "TPE": ("optuna_tpe", "optuna_tpe_mv", "hyperopt"),
+            "DifferentialEvolution": ("nevergrad",), "Random": ("optuna_random",)}
+# settings were tuned on the first half (and on problems of our own); the second half took no part in it
+TUNED_ON = ("branin", "hartmann6", "noisy_hartmann3", "mixed6", "svm_digits", "rf_digits", "cash_cancer", "final_sgd_digits")
 COPY = ROOT / "artifacts" / "hpo"
 Curves = dict[tuple[str, str], dict[int, np.ndarray]]  # (sampler, problem) -> seed -> best true loss after each trial
 
@@ -91,22 +101,29 @@ def paired(curves: Curves, suite: Any, a: str, b: str, names: list[str]) -> list
     return [len(final), f"{min(n_seeds)}-{max(n_seeds)}", *means]
 
 
-def ranks(curves: Curves, suite: Any, samplers: list[str], names: list[str]) -> dict[str, float]:
-    """Average rank by mean regret, over the problems and seeds that all samplers have run."""
-    placed = defaultdict(list)
-    for name in names:
-        seeds = set.intersection(*(set(curves[s, name]) for s in samplers))
-        if not seeds:
-            continue
-        mean = [normalised(suite[name], [curves[s, name][k] for k in seeds])[:, -1].mean() for s in samplers]
-        for sampler, m in zip(samplers, mean, strict=True):
-            better, equal = sum(x < m - 1e-12 for x in mean), sum(abs(x - m) <= 1e-12 for x in mean)
-            placed[sampler].append(1 + better + (equal - 1) / 2)
-    return {s: float(np.mean(r)) for s, r in placed.items()}
+def mean_regrets(curves: Curves, suite: Any, samplers: Iterable[str], names: Iterable[str]) -> dict[str, dict[str, np.ndarray]]:
+    """Mean normalised regret after each trial, by problem and sampler, over the seeds that a sampler has run."""
+    return {name: {s: normalised(suite[name], list(curves[s, name].values())).mean(axis=0)
+                   for s in samplers if curves[s, name]} for name in names}
+
+
+def standing(regrets: dict[str, dict[str, np.ndarray]]) -> list[list[Any]]:
+    """Rank the samplers that have run all problems: [sampler, average rank, regret at the end, at half the budget]."""
+    common = set.intersection(*(set(r) for r in regrets.values())) if regrets else set()
+    placed: dict[str, list[float]] = defaultdict(list)
+    for r in regrets.values():
+        final = {s: r[s][-1] for s in common}
+        for s, v in final.items():
+            better, equal = (sum(test(x) for x in final.values()) for test in
+                             (lambda x, v=v: x < v - 1e-12, lambda x, v=v: abs(x - v) <= 1e-12))
+            placed[s].append(1 + better + (equal - 1) / 2)
+    rows = [[s, float(np.mean(placed[s])), geometric_mean(r[s][-1] for r in regrets.values()),
+             geometric_mean(r[s][len(r[s]) // 2 - 1] for r in regrets.values())] for s in common]
+    return sorted(rows, key=lambda row: row[1])
 
 
 def run(*, full: bool) -> list[Table]:
-    """Measure TPE and GP-BO; ``full`` runs all problems on 10 seeds, otherwise the core list on 2."""
+    """Measure our algorithms; ``full`` runs all problems on 10 seeds, otherwise the core list on 2."""
     where = source()
     if where is None:
         note = "Left out: the peer benchmark is not here (set WORKBENCH_PEERS to its folder)."
@@ -116,40 +133,61 @@ def run(*, full: bool) -> list[Table]:
     out.unlink(missing_ok=True)  # the code has changed since
     for algorithm in OURS:
         run_ours(bench, algorithm, "full" if full else "core", 10 if full else 2, out)
+    return tables(bench, [out, where / "results" / "runs.csv"], full=full)
+
+
+def tables(bench: Path, files: list[Path], *, full: bool) -> list[Table]:
+    """Make the tables from files of runs."""
     sys.path.insert(0, str(bench))
     import suite as module  # type: ignore[import-not-found]
 
     suite, names = module.problems(), list(module.FULL if full else module.CORE)
-    curves = read(out, where / "results" / "runs.csv")
+    curves = read(*files)
     peers = [p for p in PEERS if any(curves[p, n] for n in names)]
-    return [_pairs(curves, suite, peers, names), _problems(curves, suite, peers, names)]
+    labels = {spec: label for label, spec in OURS.items()}
+    ours = [spec for spec in OURS.values() if any(curves[spec, n] for n in names)]
+    regrets = mean_regrets(curves, suite, [*ours, *peers], names)
+    return [_standing(regrets, labels), _families(curves, suite, peers, names), _problems(curves, regrets, ours, peers, labels)]
 
 
-def _pairs(curves: Curves, suite: Any, peers: list[str], names: list[str]) -> Table:
-    table = Table("regret", "Geometric mean of the normalised regret, on the problems and seeds that both have run",
-                  ["ours", "peer", "problems", "seeds", "ours", "peer's", "ratio", "ours at half", "peer's at half"])
-    for algorithm, spec in OURS.items():
-        others = [(peer, peer) for peer in peers] + [(a, s) for a, s in OURS.items() if a != algorithm]
-        for label, peer in others:
-            pair = paired(curves, suite, spec, peer, names)
+def _standing(regrets: dict[str, dict[str, np.ndarray]], labels: dict[str, str]) -> Table:
+    table = Table("regret", "Average rank and geometric mean of the normalised regret, at the end and at half the budget",
+                  ["problems", "sampler", "average rank", "regret", "at half"])
+    halves = {"all": list(regrets), "tuned on": [n for n in regrets if n in TUNED_ON],
+              "not tuned on": [n for n in regrets if n not in TUNED_ON]}
+    for half, names in halves.items():
+        for sampler, *figures in standing({n: regrets[n] for n in names}):
+            table.rows.append([f"{half} ({len(names)})", labels.get(sampler, sampler), *figures])
+    table.notes.append("Samplers that have run all problems. Differences under 1.3x, or 0.4 in rank, are noise at 10 seeds.")
+    return table
+
+
+def _families(curves: Curves, suite: Any, peers: list[str], names: list[str]) -> Table:
+    table = Table("regret_families", "Each method beside the peers of its family, on the problems and seeds that both have run",
+                  ["ours", "peer", "problems", "seeds", "regret", "the peer", "ratio", "at half", "the peer", "ratio"])
+    everything = {"Recommended": tuple(peers), **FAMILIES}
+    for name, family in everything.items():
+        for peer in family:
+            pair = paired(curves, suite, OURS["workbench " + name], peer, names)
             if pair:
                 n, seeds, ours, theirs, half, their_half = pair
-                table.rows.append([algorithm, label, n, seeds, ours, theirs, ours / theirs, half, their_half])
-    rank = ranks(curves, suite, [*OURS.values(), *peers], names)
-    labels = {spec: algorithm for algorithm, spec in OURS.items()}
-    text = ", ".join(f"{labels.get(s, s)} {r:.2f}" for s, r in sorted(rank.items(), key=lambda item: item[1]))
-    table.notes.append(f"Average rank on the problems and seeds that all have run: {text}.")
-    table.notes.append("Differences under 1.3x, or 0.4 in rank, are noise at 10 seeds.")
+                table.rows.append([name, peer, n, seeds, ours, theirs, ours / theirs, half, their_half, half / their_half])
     return table
 
 
-def _problems(curves: Curves, suite: Any, peers: list[str], names: list[str]) -> Table:
-    table = Table("regret_problems", "Mean normalised regret at the end (number of seeds)",
-                  ["problem", *OURS, *peers])
-    for name in names:
-        row = [name]
-        for s in [*OURS.values(), *peers]:
-            runs = list(curves[s, name].values())
-            row.append(f"{normalised(suite[name], runs)[:, -1].mean():.4f} ({len(runs)})" if runs else "-")
-        table.rows.append(row)
+def _problems(curves: Curves, regrets: dict[str, dict[str, np.ndarray]], ours: list[str], peers: list[str],
+              labels: dict[str, str]) -> Table:
+    table = Table("regret_problems", "Mean normalised regret at the end (number of seeds); * = not tuned on",
+                  ["problem", *(labels[s].removeprefix("workbench ") for s in ours), *peers])
+    for name, r in regrets.items():
+        table.rows.append([name + "*" * (name not in TUNED_ON),
+                           *(f"{r[s][-1]:.4f} ({len(curves[s, name])})" if s in r else "-" for s in [*ours, *peers])])
     return table
+
+
+if __name__ == "__main__":
+    place = source()
+    if place is None:
+        sys.exit("The peer benchmark is not here: set WORKBENCH_PEERS to its folder.")
+    for made in tables(copied(place), [Path(p) for p in sys.argv[1:]], full=True):
+        print(made.markdown())

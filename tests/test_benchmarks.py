@@ -52,7 +52,10 @@ def test_samplers_are_compared_on_the_seeds_that_both_have_run():
     n, seeds, ours, theirs, ours_half, theirs_half = regret.paired(curves, {"p": problem}, "a", "b", ["p", "absent"])
     assert (n, seeds) == (1, "1-1")
     np.testing.assert_allclose([ours, theirs, ours_half, theirs_half], [0.5 + 1e-4, 1e-4, 1 + 1e-4, 0.5 + 1e-4])
-    assert regret.ranks(curves, {"p": problem}, ["a", "b"], ["p", "absent"]) == {"a": 2.0, "b": 1.0}
+    regrets = regret.mean_regrets(curves, {"p": problem}, ["a", "b"], ["p"])
+    (first, second) = regret.standing(regrets)
+    assert first[:2] == ["b", 1.0] and second[:2] == ["a", 2.0]
+    assert first[2] == pytest.approx(1e-4) and second[3] == pytest.approx(2.5 + 1e-4)
 
 
 def test_without_the_peer_benchmark_the_table_says_so(monkeypatch):
