@@ -1,7 +1,7 @@
 """Ask/tell adapters: our algorithms for a benchmark that describes its spaces as lists of dicts.
 
 Each dict has name, type ("float", "int" or "cat"), low, high, log, choices and condition ([parent, [options]] or None).
-An adapter is made as ``TPE(space, seed, budget, **keywords of the algorithm)``.
+An adapter is made as ``TPE(space, seed, budget, **keywords of the algorithm)``; there is one for every algorithm.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import workbench as wb
 from workbench.history import Algorithm
 from workbench.rows import Rows
+from workbench.search.catalogue import ALGORITHMS
 from workbench.space import Choice, Float, Int, Param, Space
 
 Params = Sequence[Mapping[str, Any]]
@@ -57,22 +58,20 @@ class AskTell:
             self.tell(config, value)
 
 
-class TPE(AskTell):
-    """The tree-structured Parzen estimator."""
+class Recommended(AskTell):
+    """What ``workbench.recommend`` chooses for the space and the budget."""
 
-    def __init__(self, params: Params, seed: int, budget: int | None = None, **keywords: Any) -> None:  # noqa: ARG002
-        super().__init__(wb.TPE(**keywords), params, seed)
-
-
-class GPBO(AskTell):
-    """Bayesian optimisation with a Gaussian process."""
-
-    def __init__(self, params: Params, seed: int, budget: int | None = None, **keywords: Any) -> None:  # noqa: ARG002
-        super().__init__(wb.GPBO(**keywords), params, seed)
+    def __init__(self, params: Params, seed: int, budget: int | None = None) -> None:
+        super().__init__(wb.recommend(space_of(params), "function", budget).algorithm, params, seed)
 
 
-class Random(AskTell):
-    """Random search."""
+def __getattr__(name: str) -> type[AskTell]:
+    """Make the adapter of any algorithm by its name: ``adapters.TPE(space, seed, budget, gamma=0.2)``."""
+    algorithm = ALGORITHMS.get(name)
+    if algorithm is None:
+        raise AttributeError(f"there is no algorithm {name}; there are {', '.join(ALGORITHMS)}")
 
-    def __init__(self, params: Params, seed: int, budget: int | None = None) -> None:  # noqa: ARG002
-        super().__init__(wb.Random(), params, seed)
+    def init(self: AskTell, params: Params, seed: int, budget: int | None = None, **keywords: Any) -> None:  # noqa: ARG001
+        AskTell.__init__(self, algorithm(**keywords), params, seed)
+
+    return type(name, (AskTell,), {"__init__": init, "__doc__": algorithm.__doc__})
