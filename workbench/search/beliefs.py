@@ -139,7 +139,7 @@ class Belief:
         w /= w.sum()
         if axis.kind == "choice":
             p = np.bincount([_option(name, param, thing) for thing, _ in said], weights=w, minlength=len(axis.points))
-            return cls(axis, none, none, none, FLOOR / len(p) + (1 - FLOOR) * p)
+            return cls(axis, none, none, none, np.asarray(FLOOR / len(p) + (1 - FLOOR) * p))
         m, s = np.array([_normal(name, param, thing) for thing, _ in said]).T
         if axis.kind == "float":
             return cls(axis, m, s, w, none)
