@@ -52,7 +52,11 @@ class GridTree:
     @classmethod
     def of(cls, space: Space, k: int) -> GridTree:
         """Lay out the grid with k values of each continuous parameter."""
-        values = tuple(grid_values(space, name, k) for name in space.names)
+        return cls.over(space, tuple(grid_values(space, name, k) for name in space.names))
+
+    @classmethod
+    def over(cls, space: Space, values: tuple[Array, ...]) -> GridTree:
+        """Lay out the grid with these unit values of each column, ascending."""
         children = _children(space)
         order = _children_close(space, children)
         steps: list[dict[State, list[State]]] = []
@@ -100,6 +104,22 @@ def grid_values(space: Space, name: str, k: int) -> Array:
     if n <= k or isinstance(p, Choice):
         return p.levels()
     return p.points(np.unique(p.level(ends)))
+
+
+def finer_values(space: Space, name: str, at: float, width: float) -> Array:
+    """Unit points around ``at``: one ``width`` below, itself, one above; ``at`` alone for options without order.
+
+    Levels too coarse for the width stay as they are. Where ``at`` is nan (inactive) it is the middle of the range, for
+    the case that the finer grid switches the parameter on.
+    """
+    p = space[name]
+    if np.isnan(at):
+        return grid_values(space, name, 1)[:1]
+    if (isinstance(p, Choice) and not p.ordered) or p.from_unit(0.0) == p.from_unit(1.0):
+        return np.array([at])
+    around = p.snap(np.array([at - width, at + width]))
+    apart = np.abs(around - at) > 1e-9  # not at an end of the range, not the same level
+    return np.unique(np.append(around[apart], at))
 
 
 def _children(space: Space) -> list[set[int]]:
