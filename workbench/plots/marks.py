@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from workbench.space import Array
 
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#2b8cc4", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#8c8c8c"
@@ -43,6 +45,26 @@ def power(value: float) -> str:
     if abs(exponent - round(exponent)) > 1e-9 or 0.1 <= value <= 100:
         return f"{value:g}"
     return f"10{str(round(exponent)).translate(SUPERSCRIPT)}"
+
+
+def cut(text: Any, width: int = 24) -> str:
+    """Shorten a text that would take too much room."""
+    return str(text) if len(str(text)) <= width else str(text)[:width - 1] + "…"
+
+
+def nice(low: float, high: float, *, log: bool) -> list[float]:
+    """Round numbers between two ends: powers of ten on a log scale, else five or so even ones."""
+    if high <= low:
+        return [low]
+    if log:
+        a, b = int(np.ceil(np.log10(low) - 1e-9)), int(np.floor(np.log10(high) + 1e-9))
+        decades = [10.0**k for k in range(a, b + 1, max(1, (b - a) // 6))]
+        return decades if len(decades) > 1 else sorted({low, *decades, high})
+    raw = (high - low) / 5
+    power = 10.0 ** np.floor(np.log10(raw))
+    step = power * min((1, 2, 2.5, 5, 10), key=lambda k: abs(k * power - raw))
+    first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
+    return [float(f"{k * step:.10g}") + 0.0 for k in np.arange(first, last + 1)]  # + 0.0: no "-0"
 
 
 def line(x: Array, y: Array, name: str, color: str, *, axis: str = "", width: float = 2, dash: str = "solid",

@@ -59,33 +59,14 @@ def axis(space: Space, name: str) -> dict[str, Any]:
     """Axis of a parameter over its unit interval, with ticks in the user's units: decades on a log scale."""
     p = space[name]
     if isinstance(p, Choice):
-        ticks, text = p.levels(), [safe(_cut(v)) for v in p.values()]
+        ticks, text = p.levels(), [safe(m.cut(v)) for v in p.values()]
     else:
         few = p.n_levels is not None and p.n_levels <= FEW
-        values = [float(v) for v in p.values()] if few else _nice(float(p.low), float(p.high), log=p.log)
+        values = [float(v) for v in p.values()] if few else m.nice(float(p.low), float(p.high), log=p.log)
         ticks = np.array([p.to_unit(v) for v in values])  # type: ignore[arg-type]
         text = [m.power(v) if p.log else f"{v:g}" for v in values]
-    return {"title": {"text": safe(_cut(name))}, "range": [-0.02, 1.02], "tickvals": ticks, "ticktext": text,
+    return {"title": {"text": safe(m.cut(name))}, "range": [-0.02, 1.02], "tickvals": ticks, "ticktext": text,
             "zeroline": False}
-
-
-def _cut(text: Any, width: int = 24) -> str:
-    return str(text) if len(str(text)) <= width else str(text)[:width - 1] + "…"
-
-
-def _nice(low: float, high: float, *, log: bool) -> list[float]:
-    """Round numbers between two ends: powers of ten on a log scale, else five or so even ones."""
-    if high <= low:
-        return [low]
-    if log:
-        a, b = int(np.ceil(np.log10(low) - 1e-9)), int(np.floor(np.log10(high) + 1e-9))
-        decades = [10.0**k for k in range(a, b + 1, max(1, (b - a) // 6))]
-        return decades if len(decades) > 1 else sorted({low, *decades, high})
-    raw = (high - low) / 5
-    power = 10.0 ** np.floor(np.log10(raw))
-    step = power * min((1, 2, 2.5, 5, 10), key=lambda k: abs(k * power - raw))
-    first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
-    return [float(f"{k * step:.10g}") + 0.0 for k in np.arange(first, last + 1)]  # + 0.0: no "-0"
 
 
 def posterior(s: SurrogateSlice, space: Space, *, sign: float = 1.0) -> dict[str, Any]:
@@ -109,7 +90,7 @@ def posterior(s: SurrogateSlice, space: Space, *, sign: float = 1.0) -> dict[str
                 *_filled(s.u, score, floor, name)]
     data.append(m.dots(s.observed_u, shown, "observed", m.GREY, size=7,
                        hover="observed %{y:.4g}<br>(its other parameters differ)"))
-    layout = _two_rows(f"What the {s.model} believes along {safe(_cut(s.name))}", axis(space, s.name),
+    layout = _two_rows(f"What the {s.model} believes along {safe(m.cut(s.name))}", axis(space, s.name),
                        "value" if sign < 0 else "loss", name)
     inside = np.isfinite(lower) & np.isfinite(upper)
     layout["yaxis"]["range"] = _focus(np.concatenate([lower[inside], upper[inside]]), shown)
@@ -212,7 +193,7 @@ def tpe(s: TPESlice, space: Space) -> dict[str, Any]:
         ticks["marker"]["line"]["width"] = 1.5
         data.append(ticks)
     data += _candidates(s)
-    layout = _two_rows(f"{s.n_good} good and {s.n_bad} bad trials along {safe(_cut(s.name))}", axis(space, s.name),
+    layout = _two_rows(f"{s.n_good} good and {s.n_bad} bad trials along {safe(m.cut(s.name))}", axis(space, s.name),
                        "density", "l / g")
     layout["yaxis"]["range"] = [-0.16 * top, 1.08 * top]
     return {"data": data + _next(s.next_u),
