@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from workbench.run import Run
     from workbench.search.gp_bo import GPBO
     from workbench.search.grid import Grid
+    from workbench.search.quasi_random import QuasiRandom
     from workbench.search.random import Random
     from workbench.search.tpe import TPE
     from workbench.space import Choice, Float, Int, Space
@@ -34,16 +35,17 @@ __version__ = "0.1.0"
 _HOME = {
     "Space": "space", "Float": "space", "Int": "space", "Choice": "space",
     "optimize": "api", "open": "api", "watch": "api", "tune": "automl.tune", "Run": "run",
-    "GPBO": "search.gp_bo", "TPE": "search.tpe", "Random": "search.random", "Grid": "search.grid",
+    "GPBO": "search.gp_bo", "TPE": "search.tpe", "Random": "search.random", "QuasiRandom": "search.quasi_random",
+    "Grid": "search.grid",
     "Sampler": "optuna_bridge",
     "WorkbenchError": "errors", "SpaceError": "errors", "ConfigError": "errors", "ObjectiveError": "errors",
     "RunError": "errors", "StorageError": "errors", "LogError": "errors", "SearchExhausted": "errors",
 }
 
 __all__ = [
-    "GPBO", "TPE", "Choice", "ConfigError", "Float", "Grid", "Int", "LogError", "ObjectiveError", "Random", "Run",
-    "RunError", "Sampler", "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "open",
-    "optimize", "tune", "watch",
+    "GPBO", "TPE", "Choice", "ConfigError", "Float", "Grid", "Int", "LogError", "ObjectiveError", "QuasiRandom",
+    "Random", "Run", "RunError", "Sampler", "SearchExhausted", "Space", "SpaceError", "StorageError",
+    "WorkbenchError", "open", "optimize", "tune", "watch",
 ]
 
 

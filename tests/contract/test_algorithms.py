@@ -11,7 +11,8 @@ import workbench as wb
 from workbench.errors import SearchExhausted
 from workbench.history import Explanation, History
 
-ALGORITHMS = {"random": wb.Random(), "grid": wb.Grid(k=5), "gp": wb.GPBO(n_startup=5), "tpe": wb.TPE(n_startup=5)}
+ALGORITHMS = {"random": wb.Random(), "grid": wb.Grid(k=5), "gp": wb.GPBO(n_startup=5), "tpe": wb.TPE(n_startup=5),
+              "fine grid": wb.Grid(k=2, refine=True), "sobol": wb.QuasiRandom(), "halton": wb.QuasiRandom("halton")}
 SPACES = {
     "floats": wb.Space(x=wb.Float(0, 1), lr=wb.Float(1e-5, 1, log=True)),
     "mixed": wb.Space(x=wb.Float(0, 1, step=0.05), n=wb.Int(1, 300, log=True), c=wb.Choice("a", None, True, 3),

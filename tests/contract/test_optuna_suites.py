@@ -18,6 +18,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:The grid is finished")
 ALGORITHMS = {
     "Random": wb.Random(),
     "Grid": wb.Grid(k=5),
+    "FinerGrid": wb.Grid(k=3, refine=True),
+    "Sobol": wb.QuasiRandom(),
+    "Halton": wb.QuasiRandom("halton"),
     # few start-up trials: the suites tell few trials, and the models should be met too
     "TPE": wb.TPE(n_startup=2),
     "GPBO": wb.GPBO(n_startup=2),

@@ -157,6 +157,12 @@ class Belief:
             return np.asarray(np.log(FLOOR + (1 - FLOOR) * normals @ self.w))
         return np.asarray(np.log(self.mass / np.diff(self.axis.edges))[self.axis.index(u)])
 
+    def log_probability(self, u: Array) -> Array:
+        """Logarithm of the probability of the level or option at ``u`` (n,); of real numbers, of pi_j."""
+        if self.axis.kind == "float":
+            return self.log_density(u)
+        return np.asarray(np.log(self.mass)[self.axis.index(u)])
+
     def sample(self, n: int, rng: np.random.Generator) -> Array:
         """Draw n unit values."""
         if self.axis.kind != "float":

@@ -10,10 +10,11 @@ from workbench.errors import StorageError
 from workbench.history import Algorithm
 from workbench.search.gp_bo import GPBO
 from workbench.search.grid import Grid
+from workbench.search.quasi_random import QuasiRandom
 from workbench.search.random import Random
 from workbench.search.tpe import TPE
 
-ALGORITHMS: dict[str, type[Any]] = {c.__name__: c for c in (GPBO, TPE, Random, Grid)}
+ALGORITHMS: dict[str, type[Any]] = {c.__name__: c for c in (GPBO, TPE, Random, Grid, QuasiRandom)}
 
 LABELLED: dict[str, Algorithm] = {
     "GP-BO · log-EI": GPBO(),
@@ -23,6 +24,9 @@ LABELLED: dict[str, Algorithm] = {
     "TPE": TPE(),
     "Random": Random(),
     "Grid": Grid(),
+    "Grid · finer and finer": Grid(refine=True),
+    "Sobol": QuasiRandom(),
+    "Halton": QuasiRandom("halton"),
 }
 
 

@@ -10,6 +10,9 @@ Bergstra, Bardenet, Bengio and Kégl (2011), "Algorithms for hyper-parameter opt
    of l / g, eq. 2 of the paper.)
 6. In a conditional space, do 2-5 for one group of parameters after the other, parents first.
 
+What a user believes (``prior``, see ``beliefs`` and ``tpe_belief``) takes the place of the flat prior in l, adds
+beta / n log pi to the score, and draws every second of the first trials.
+
 Notation
 --------
 ===========  ======================================================
@@ -28,6 +31,7 @@ function too early, a small one at the start makes it greedy); no configuration 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +39,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.history import Drawn, Explanation, History, Suggestion
+from workbench.models.parzen import ParzenEstimator
+from workbench.search.beliefs import Beliefs, Prior, as_prior
+from workbench.search.tpe_belief import BelievedGood
 from workbench.search.tpe_fresh import comparable, draw_fresh, is_in
 from workbench.search.tpe_groups import Group, GroupSplit, groups_of, split
 from workbench.space import Array, Space
@@ -50,6 +57,8 @@ class TPEExplanation(Explanation):
     ----------
     gamma, max_good, floor, prior_weight
         The settings that made the two densities.
+    prior
+        What the user said, as nested tuples.
     groups
         Names of the parameters in every group that was active, parents first.
     group_n_good, group_n_bad
@@ -58,7 +67,7 @@ class TPEExplanation(Explanation):
         Shape (m, d), nan where inactive. Each group's candidates stand in the order of their score, best first and
         forbidden ones last.
     group_scores
-        log l - log g of each group's candidates, shape (m, number of groups).
+        log l - log g of each group's candidates, and a user's belief if there is one; shape (m, number of groups).
     chosen
         Row of the candidates that was suggested: 0, unless better ones had been tried before.
     """
@@ -73,6 +82,7 @@ class TPEExplanation(Explanation):
     candidates: Array
     group_scores: Array
     chosen: int
+    prior: Prior = ()
 
     @property
     def n_good(self) -> int:
@@ -94,8 +104,9 @@ class TPEExplanation(Explanation):
         times = math.exp(min(self.scores[self.chosen], 700.0))
         skipped = f", after {self.chosen} better ones that had been tried before" if self.chosen else ""
         branches = f", in {len(self.groups)} groups of parameters" if len(self.groups) > 1 else ""
+        believed = ", your belief counted in" if self.prior else ""
         return (f"{times:.3g} times as likely among the {self.n_good} good trials as among the {self.n_bad} others: "
-                f"the best of {len(self.candidates)} candidates{skipped}{branches}.")
+                f"the best of {len(self.candidates)} candidates{skipped}{branches}{believed}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +127,9 @@ class TPE:
         At most so many trials are good.
     prior_weight
         Weight of the flat prior in both densities, beside the trials' weights of about 1.
+    prior
+        What you believe about good values: ``{"lr": 1e-3}``, ``{"lr": (1e-4, 1e-2)}``, ``{"optimizer": "sgd"}`` or
+        ``{"optimizer": {"sgd": 7, "adam": 3}}``. A wrong belief costs some trials, no more.
     """
 
     gamma: float = 0.15
@@ -124,8 +138,10 @@ class TPE:
     floor: float = 0.06
     max_good: int = 25
     prior_weight: float = 1.0
+    prior: Prior | Mapping[str, Any] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "prior", as_prior(self.prior))
         if not 0 < self.gamma < 1:
             raise ValueError(f"gamma must lie between 0 and 1, got {self.gamma}. 0.15 is a good choice.")
         if not 1e-4 <= self.floor <= 1:
@@ -138,14 +154,17 @@ class TPE:
 
     def suggest(self, history: History, rng: np.random.Generator) -> Suggestion:
         """Choose the next point from the whole history. Same history, same rng: same answer."""
+        beliefs = Beliefs.of(history.space, self.prior)
         n = len(history) + len(history.pending)
         tried = comparable(np.concatenate([history.x, history.pending]))
         if n < self.n_startup or not len(history.space):
-            x, _ = draw_fresh(history.space, tried, rng)
-            return Suggestion(x, Drawn(f"random start {n + 1} of {self.n_startup}"))
+            believed = bool(beliefs) and n % 2 == 0 and n < self.n_startup
+            x, _ = draw_fresh(history.space, tried, rng, beliefs.sample if believed else None)
+            how = "start by your belief" if believed else "random start"
+            return Suggestion(x, Drawn(f"{how} {n + 1} of {self.n_startup}"))
         repeat: Suggestion | None = None
         for _ in range(PROPOSALS):
-            suggestion = self._propose(history, tried, rng)
+            suggestion = self._propose(history, tried, rng, beliefs)
             if suggestion is None:
                 continue
             if not is_in(comparable(suggestion.x), tried):
@@ -156,7 +175,8 @@ class TPE:
             return Suggestion(x, Drawn("at random, because all candidates had been tried or were forbidden"))
         return repeat  # everything has been tried: the most promising configuration once more
 
-    def _propose(self, history: History, tried: Array, rng: np.random.Generator) -> Suggestion | None:
+    def _propose(self, history: History, tried: Array, rng: np.random.Generator,
+                 beliefs: Beliefs) -> Suggestion | None:
         """Fill one group after the other with its best candidate; None if all candidates of a group are forbidden."""
         space, groups = history.space, groups_of(history.space)
         x = np.full(len(space), np.nan)
@@ -167,9 +187,11 @@ class TPE:
                 continue
             columns = list(group.columns)
             trials = split(history, group, self.gamma, self.max_good)
-            good, bad = trials.densities(group.axes, self.floor, self.prior_weight)
+            good, bad = _densities(trials, group, self.floor, self.prior_weight, beliefs)
             u = group.snap(space, good.sample(self.n_candidates, rng))
             score = good.logpdf(u) - bad.logpdf(u)
+            if isinstance(good, BelievedGood):
+                score += good.bonus(u)
             forbidden = _forbidden(space, x, columns, u)
             best_first = np.lexsort((-score, forbidden))
             if forbidden[best_first[0]]:
@@ -186,8 +208,17 @@ class TPE:
             groups=tuple(tuple(space.names[j] for j in group.columns) for group, _, _ in used),
             group_n_good=tuple(len(trials.good) for _, trials, _ in used),
             group_n_bad=tuple(len(trials.bad) for _, trials, _ in used),
-            candidates=candidates, group_scores=np.stack([score for _, _, score in used], axis=1), chosen=chosen)
+            candidates=candidates, group_scores=np.stack([score for _, _, score in used], axis=1), chosen=chosen,
+            prior=as_prior(self.prior))
         return Suggestion(candidates[chosen].copy(), why)
+
+
+def _densities(trials: GroupSplit, group: Group, floor: float, prior_weight: float,
+               beliefs: Beliefs) -> tuple[ParzenEstimator | BelievedGood, ParzenEstimator]:
+    """Return l, with what the user believes about the group, and g."""
+    good, bad = trials.densities(group.axes, floor, prior_weight)
+    said = {i: beliefs.by_column[j] for i, j in enumerate(group.columns) if j in beliefs.by_column}
+    return (BelievedGood.of(good, said, len(trials.good) + len(trials.bad)) if said else good), bad
 
 
 def _forbidden(space: Space, x: Array, columns: list[int], u: Array) -> NDArray[np.bool_]:
@@ -260,7 +291,7 @@ def densities(history: History, why: TPEExplanation, name: str, n: int = 200) ->
     group = next(g for g in groups_of(space) if column in g.columns)
     j = group.columns.index(column)
     trials = split(history, group, why.gamma, why.max_good)
-    good, bad = trials.densities(group.axes, why.floor, why.prior_weight)
+    good, bad = _densities(trials, group, why.floor, why.prior_weight, Beliefs.of(space, why.prior))
     axis, param = group.axes[j], space[name]
     u = np.linspace(0.0, 1.0, n) if axis.kind == "float" else axis.points
     l, g = good.marginal(j, u), bad.marginal(j, u)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -41,10 +42,14 @@ def all_points(space: Space) -> Array | None:
     return points[~space.is_forbidden(points)]
 
 
-def draw_fresh(space: Space, tried: Array, rng: np.random.Generator) -> tuple[Array, bool]:
-    """Draw a point uniformly among those not in ``tried`` (made ``comparable``), and say whether there was one."""
+def draw_fresh(space: Space, tried: Array, rng: np.random.Generator,
+               sample: Callable[[int, np.random.Generator], Array] | None = None) -> tuple[Array, bool]:
+    """Draw a point among those not in ``tried`` (made ``comparable``), and say whether there was one.
+
+    Uniformly, or from ``sample``; if that finds only points that were tried, uniformly among the rest.
+    """
     for _ in range(DRAWS):
-        x = space.sample_unit(1, rng)[0]
+        x = (sample or space.sample_unit)(1, rng)[0]
         if not is_in(comparable(x), tried):
             return x, True
     points = all_points(space)
