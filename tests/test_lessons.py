@@ -10,7 +10,14 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from workbench.plots.figure import figure
-from workbench_widgets.lessons import BayesianOptimisationLesson, GaussianProcessLesson, TPELesson, tpe
+from workbench_widgets.lessons import (
+    BayesianOptimisationLesson,
+    GaussianProcessLesson,
+    GridRandomLesson,
+    TPELesson,
+    grid_random,
+    tpe,
+)
 from workbench_widgets.lessons import bayesian_optimisation as bo
 from workbench_widgets.lessons import gaussian_process as gp
 from workbench_widgets.lessons.bo_pictures import draw as draw_bo
@@ -19,9 +26,10 @@ from workbench_widgets.lessons.exercises import check
 from workbench_widgets.lessons.frame import Dial
 from workbench_widgets.lessons.functions import functions
 from workbench_widgets.lessons.gaussian_process import GPState
+from workbench_widgets.lessons.grid_random import GridRandomState
 from workbench_widgets.lessons.tpe_state import MAX_TRIALS, TPEState
 
-LESSONS = (GaussianProcessLesson, BayesianOptimisationLesson, TPELesson)
+LESSONS = (GaussianProcessLesson, BayesianOptimisationLesson, TPELesson, GridRandomLesson)
 
 
 def traces(drawn, name):
@@ -375,6 +383,39 @@ def test_an_unknown_lesson_is_named():
 
     with pytest.raises(AttributeError, match="no lesson called 'Nothing'"):
         _ = lessons.Nothing
+
+
+# Grid and random search -----------------------------------------------------------------------------------------------
+
+
+def test_all_four_searches_get_as_many_points_and_the_grid_few_values_of_each_parameter():
+    found = GridRandomState(k=4).points()
+    assert {name: x.shape for name, x in found.items()} == dict.fromkeys(grid_random.METHODS, (16, 2))
+    assert [len(np.unique(x[:, 0])) for x in found.values()] == [4, 16, 16, 16]
+    np.testing.assert_array_equal(found["Grid"], GridRandomState(k=4, seed=3).points()["Grid"])
+    assert not np.isclose(found["Random"], GridRandomState(k=4, seed=3).points()["Random"]).any()
+
+
+def test_a_grid_is_the_worst_on_average_where_one_parameter_matters():
+    mean = GridRandomState(importance=1.0, k=4).mean_best()
+    # random: the nearest of 16 points to one value of x1; the grid's nearest of 4 values is 0.037 away
+    assert min(mean["Sobol"], mean["Halton"]) < mean["Random"]
+    assert GridRandomState(importance=1.0, k=3).mean_best()["Random"] < GridRandomState(k=3, importance=1.0).best()["Grid"]
+
+
+def test_what_the_parameters_do_is_hidden_until_asked_for():
+    lesson = GridRandomLesson()
+    assert not traces(lesson.live.spec, "a (1 − f(x₁))")
+    assert "…" in lesson._formula.value
+    lesson.live.clicked = {"x": 0.4, "y": 0.1, "subplot": "x4y4", "n": 1}
+    assert "press Show" in lesson._question.value
+    lesson.change(lambda s: replace(s, shown=True))
+    assert len(traces(lesson.live.spec, "a (1 − f(x₁))")) == 4
+    assert "You guessed x₁ = 0.400" in lesson._question.value
+    lesson._sliders["k"].value = 5.0
+    assert "25 trials each; values of the important parameter: Grid 5, Random 25, Sobol 25, Halton 25." in lesson._status.value
+    lesson.step()
+    assert lesson.state.seed == 1
 
 
 # Exercises ------------------------------------------------------------------------------------------------------------

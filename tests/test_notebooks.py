@@ -30,7 +30,7 @@ def texts(cell):
 
 def test_the_chapters_are_there():
     assert [p.stem for p in NOTEBOOKS] == ["00_start", "01_search_spaces", "02_gaussian_process",
-                                           "03_bayesian_optimisation", "04_tpe"]
+                                           "03_bayesian_optimisation", "04_tpe", "05_grid_and_random"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workbench_widgets.lessons.bayesian_optimisation import BayesianOptimisationLesson as BayesianOptimisationLesson
     from workbench_widgets.lessons.gaussian_process import GaussianProcessLesson as GaussianProcessLesson
+    from workbench_widgets.lessons.grid_random import GridRandomLesson as GridRandomLesson
     from workbench_widgets.lessons.tpe import TPELesson as TPELesson
 
-__all__ = ["BayesianOptimisationLesson", "GaussianProcessLesson", "TPELesson"]
+__all__ = ["BayesianOptimisationLesson", "GaussianProcessLesson", "GridRandomLesson", "TPELesson"]
 
 _HOME = {
     "BayesianOptimisationLesson": "bayesian_optimisation",
     "GaussianProcessLesson": "gaussian_process",
+    "GridRandomLesson": "grid_random",
     "TPELesson": "tpe",
 }
 
