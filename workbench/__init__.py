@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from workbench.search.grid import Grid
     from workbench.search.quasi_random import QuasiRandom
     from workbench.search.random import Random
+    from workbench.search.rf_bo import RFBO
     from workbench.search.tpe import TPE
     from workbench.space import Choice, Float, Int, Space
 
@@ -35,7 +36,8 @@ __version__ = "0.1.0"
 _HOME = {
     "Space": "space", "Float": "space", "Int": "space", "Choice": "space",
     "optimize": "api", "open": "api", "watch": "api", "tune": "automl.tune", "Run": "run",
-    "GPBO": "search.gp_bo", "TPE": "search.tpe", "Random": "search.random", "QuasiRandom": "search.quasi_random",
+    "GPBO": "search.gp_bo", "RFBO": "search.rf_bo",
+    "TPE": "search.tpe", "Random": "search.random", "QuasiRandom": "search.quasi_random",
     "Grid": "search.grid",
     "Sampler": "optuna_bridge",
     "WorkbenchError": "errors", "SpaceError": "errors", "ConfigError": "errors", "ObjectiveError": "errors",
@@ -43,7 +45,7 @@ _HOME = {
 }
 
 __all__ = [
-    "GPBO", "TPE", "Choice", "ConfigError", "Float", "Grid", "Int", "LogError", "ObjectiveError", "QuasiRandom",
+    "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "Float", "Grid", "Int", "LogError", "ObjectiveError", "QuasiRandom",
     "Random", "Run", "RunError", "Sampler", "SearchExhausted", "Space", "SpaceError", "StorageError",
     "WorkbenchError", "open", "optimize", "tune", "watch",
 ]

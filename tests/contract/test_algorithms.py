@@ -11,7 +11,8 @@ import workbench as wb
 from workbench.errors import SearchExhausted
 from workbench.history import Explanation, History
 
-ALGORITHMS = {"random": wb.Random(), "grid": wb.Grid(k=5), "gp": wb.GPBO(n_startup=5), "tpe": wb.TPE(n_startup=5),
+ALGORITHMS = {"random": wb.Random(), "grid": wb.Grid(k=5), "gp": wb.GPBO(n_startup=5), "forest": wb.RFBO(n_startup=5),
+              "tpe": wb.TPE(n_startup=5),
               "fine grid": wb.Grid(k=2, refine=True), "sobol": wb.QuasiRandom(), "halton": wb.QuasiRandom("halton")}
 SPACES = {
     "floats": wb.Space(x=wb.Float(0, 1), lr=wb.Float(1e-5, 1, log=True)),
@@ -98,7 +99,7 @@ def test_many_equal_points_are_no_reason_to_fail(algorithm, space):
     check(space, ask(algorithm, History.of(space, x, np.arange(12.0))))
 
 
-@pytest.mark.parametrize("name", ["grid", "gp", "tpe"])
+@pytest.mark.parametrize("name", ["grid", "gp", "forest", "tpe"])
 def test_running_points_are_respected(name):
     """In a discrete space of twelve points none comes twice, running ones included."""
     space = wb.Space(a=wb.Int(0, 2), b=wb.Choice(*"wxyz"))

@@ -24,6 +24,7 @@ ALGORITHMS = {
     # few start-up trials: the suites tell few trials, and the models should be met too
     "TPE": wb.TPE(n_startup=2),
     "GPBO": wb.GPBO(n_startup=2),
+    "RFBO": wb.RFBO(n_startup=2),
 }
 
 

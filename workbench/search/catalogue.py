@@ -12,15 +12,17 @@ from workbench.search.gp_bo import GPBO
 from workbench.search.grid import Grid
 from workbench.search.quasi_random import QuasiRandom
 from workbench.search.random import Random
+from workbench.search.rf_bo import RFBO
 from workbench.search.tpe import TPE
 
-ALGORITHMS: dict[str, type[Any]] = {c.__name__: c for c in (GPBO, TPE, Random, Grid, QuasiRandom)}
+ALGORITHMS: dict[str, type[Any]] = {c.__name__: c for c in (GPBO, RFBO, TPE, Random, Grid, QuasiRandom)}
 
 LABELLED: dict[str, Algorithm] = {
     "GP-BO · log-EI": GPBO(),
     "GP-BO · EI": GPBO(acquisition="ei"),
     "GP-BO · PI": GPBO(acquisition="pi"),
     "GP-BO · LCB": GPBO(acquisition="lcb"),
+    "RF-BO (SMAC)": RFBO(),
     "TPE": TPE(),
     "Random": Random(),
     "Grid": Grid(),

@@ -14,15 +14,22 @@ import numpy as np
 
 from workbench.history import Explanation, History
 from workbench.models.acquisition import LABELS, AcquisitionName, acquisition
-from workbench.models.output_transform import OutputTransform
 from workbench.space import Array, Choice, Space
+
+
+class Transform(Protocol):
+    """A monotone map between losses and targets, such as ``OutputTransform``."""
+
+    def inverse(self, z: Array) -> Array:
+        """Turn targets into losses."""
+        ...
 
 
 class Belief(Protocol):
     """A model that was fitted to a history: what it predicts, on the scale of its targets."""
 
     @property
-    def transform(self) -> OutputTransform:
+    def transform(self) -> Transform:
         """Between losses and targets."""
         ...
 

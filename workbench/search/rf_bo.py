@@ -1,0 +1,162 @@
+"""Bayesian optimisation with a random forest: SMAC.
+
+Hutter, Hoos & Leyton-Brown 2011, "Sequential model-based optimization for general algorithm configuration"; Lindauer et al.
+2022, "SMAC3: A versatile Bayesian optimization package for hyperparameter optimization".
+
+::
+
+    for trial = 1, 2, …
+        if trial <= n_startup: the next scrambled Sobol point
+        z = standardised log(loss - y_0)                                          log_transform.py
+        grow a forest on (x, z)                                                   forest.py, rf_belief.py
+        with probability p_random: a random point
+        else: argmax of the expected improvement among untried points             rf_maximise.py
+
+A forest splits on any kind of parameter, and after a split on a parent its children matter in one branch only. So it is at
+home in spaces of many choices and branches; on smooth functions of a few numbers a Gaussian process is far ahead of it.
+
+Notation
+--------
+============  ================================================================================
+``best``      what is to be improved on: the smallest *predicted* z of a finished trial
+``p_random``  probability that a trial is interleaved at random, 0.2 as in SMAC3
+============  ================================================================================
+
+Differences from the papers: one evaluation per configuration (no racing over instances and seeds, no adaptive capping);
+the expected improvement is that of z, where SMAC3 takes z as the logarithm of a normal loss; the random point is one of the
+suggestions, decided by a coin as in SMAC3, not every second one as in the paper; 10 start points, whatever the number of
+parameters (SMAC3: 10 per parameter); a new forest for every suggestion (SMAC3: for every eighth).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from workbench.history import Drawn, History, Suggestion
+from workbench.models.acquisition import log_expected_improvement
+from workbench.search.gp_candidates import all_configs, keys
+from workbench.search.quasi_random import QuasiRandom
+from workbench.search.rf_belief import ForestBelief, believe
+from workbench.search.rf_maximise import N_TRIALS, Score, challengers, ranked
+from workbench.search.surrogate_why import SurrogateExplanation
+from workbench.search.tpe_fresh import comparable, draw_fresh
+from workbench.space import Array
+
+N_SHOWN = 5  # candidates kept in an explanation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RFExplanation(SurrogateExplanation):
+    """Why a random forest chose a point.
+
+    Attributes
+    ----------
+    n_trees, seed
+        Of the forest; with the history they make it again.
+    importance
+        Share of the squared error that the splits on each parameter take away, shape (d,).
+    interleaved
+        Whether the point was drawn at random, whatever the forest says about it.
+    """
+
+    MODEL: ClassVar[str] = "random forest"
+
+    n_trees: int
+    seed: int
+    importance: Array
+    interleaved: bool
+
+    def belief(self, history: History) -> ForestBelief:
+        """Rebuild the forest that chose ``x`` from the history that it saw."""
+        return believe(history, n_trees=self.n_trees, seed=self.seed)
+
+    def summary(self) -> str:
+        """Say in one plain sentence why this point was chosen."""
+        if not self.interleaved:
+            return super(RFExplanation, self).summary()
+        return (f"Interleaved at random, as some trials are, so that no region stays unseen; the forest predicts "
+                f"{self.predicted:.3g} ± {self.predicted_sd:.2g} here, best so far {self.best_loss:.3g}.")
+
+
+@dataclass(frozen=True, slots=True)
+class RFBO:
+    """Bayesian optimisation with a random forest (SMAC).
+
+    Attributes
+    ----------
+    n_trees
+        Trees in the forest.
+    p_random
+        Probability that a suggestion is a random point.
+    n_startup
+        Scrambled Sobol points before the model takes over; with fewer than two results they go on.
+    """
+
+    n_trees: int = 10
+    p_random: float = 0.2
+    n_startup: int = 10
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        if self.n_trees < 1:
+            raise ValueError(f"n_trees must be at least 1, got {self.n_trees}. SMAC grows 10.")
+        if not 0 <= self.p_random <= 1:
+            raise ValueError(f"p_random must lie between 0 and 1, got {self.p_random}. SMAC3 uses 0.2.")
+        if self.n_startup < 0:
+            raise ValueError(f"n_startup must not be negative, got {self.n_startup}.")
+
+    def suggest(self, history: History, rng: np.random.Generator) -> Suggestion:
+        """Choose the next point. Same history, same rng: same answer, whatever the memo holds."""
+        space = history.space
+        if not len(space):
+            return Suggestion(np.empty(0), Drawn("the space has no parameters"))
+        if len(history) + len(history.pending) < self.n_startup or len(history) < 2:
+            return QuasiRandom().suggest(history, rng)
+        belief = believe(history, n_trees=self.n_trees, seed=history.seed)
+        best = belief.best
+
+        def score(x: Array) -> Array:
+            return log_expected_improvement(*belief.predict(x), best) if len(x) else np.empty(0)
+
+        interleaved = bool(rng.random() < self.p_random)
+        tried = np.vstack([history.x, history.pending])
+        if interleaved:
+            x, is_new = draw_fresh(space, comparable(tried), rng)
+            points = x[None] if is_new else np.empty((0, len(space)))
+            scores = score(points)
+        else:
+            points, scores = _untried(score, belief, history, set(keys(tried)), rng)
+        if not len(points):
+            return _again(history, tried, rng)
+        return Suggestion(points[0], self._explain(history, belief, points[:N_SHOWN], scores[:N_SHOWN], interleaved))
+
+    def _explain(self, history: History, belief: ForestBelief, x: Array, scores: Array, interleaved: bool) -> RFExplanation:
+        mean, sd = belief.predict(x[:1])
+        back = belief.transform.inverse
+        finite = history.y[np.isfinite(history.y)]
+        return RFExplanation(
+            x=x[0], acquisition="log_ei", beta=0.0, best=belief.best,
+            best_loss=float(finite.min()) if len(finite) else float("inf"),
+            incumbent=history.x[belief.best_rows(1)[0]], predicted=float(back(mean)[0]),
+            predicted_sd=float((back(mean + sd) - back(mean - sd))[0] / 2.0), candidates=x, scores=scores,
+            n_pending=len(history.pending), n_trees=self.n_trees, seed=history.seed, importance=belief.importance(),
+            interleaved=interleaved)
+
+
+def _untried(score: Score, belief: ForestBelief, history: History, seen: set[bytes],
+             rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return points that were not tried, the best first: of all configurations where they can be counted."""
+    configs = all_configs(history.space)
+    if configs is not None:
+        return ranked(configs, score(configs), seen, rng)
+    return challengers(score, history.space, history.x[belief.best_rows(N_TRIALS)], seen, rng)
+
+
+def _again(history: History, tried: Array, rng: np.random.Generator) -> Suggestion:
+    """Draw an untried point without the forest; when none is left, repeat one, and say so."""
+    x, is_new = draw_fresh(history.space, comparable(tried), rng)
+    return Suggestion(x, Drawn("random: no untried candidate was found" if is_new else
+                               "random repeat: every configuration has been tried"))
