@@ -129,7 +129,7 @@ class TPE:
         Weight of the flat prior in both densities, beside the trials' weights of about 1.
     prior
         What you believe about good values: ``{"lr": 1e-3}``, ``{"lr": (1e-4, 1e-2)}``, ``{"optimizer": "sgd"}`` or
-        ``{"optimizer": {"sgd": 7, "adam": 3}}``. A wrong belief costs some trials, no more.
+        ``{"optimizer": {"sgd": 7, "adam": 3}}``. A wrong belief costs trials, but excludes nothing.
     """
 
     gamma: float = 0.15

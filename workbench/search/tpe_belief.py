@@ -8,7 +8,7 @@
 
 The second line is TPE's own prior (Bergstra et al. 2011, section 4, where it is the distribution the user draws from) with
 the user's belief pi in its place. The third has the decaying exponent of πBO (Hvarfner et al. 2022: acquisition times
-pi^(beta / n)): a right belief guides the first models, a wrong one is forgotten. g keeps its flat kernel.
+pi^(beta / n)): a right belief guides the first models, a wrong one fades. g keeps its flat kernel.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from workbench.models.parzen import ParzenEstimator
 from workbench.search.beliefs import Belief
 from workbench.space import Array
 
-BETA = 3.0  # of 3, 5 and 10 the one under which a wrong belief is forgotten soonest; a right one helps nearly as much
+BETA = 3.0  # of 3, 5 and 10 the one under which a wrong belief fades soonest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
