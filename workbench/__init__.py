@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from workbench.search.grid import Grid
     from workbench.search.quasi_random import QuasiRandom
     from workbench.search.random import Random
+    from workbench.search.recommend import recommend
     from workbench.search.rf_bo import RFBO
     from workbench.search.tpe import TPE
     from workbench.space import Choice, Float, Int, Space
@@ -38,7 +39,7 @@ _HOME = {
     "optimize": "api", "open": "api", "watch": "api", "tune": "automl.tune", "Run": "run",
     "GPBO": "search.gp_bo", "RFBO": "search.rf_bo",
     "TPE": "search.tpe", "Random": "search.random", "QuasiRandom": "search.quasi_random",
-    "Grid": "search.grid",
+    "Grid": "search.grid", "recommend": "search.recommend",
     "Sampler": "optuna_bridge",
     "WorkbenchError": "errors", "SpaceError": "errors", "ConfigError": "errors", "ObjectiveError": "errors",
     "RunError": "errors", "StorageError": "errors", "LogError": "errors", "SearchExhausted": "errors",
@@ -47,7 +48,7 @@ _HOME = {
 __all__ = [
     "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "Float", "Grid", "Int", "LogError", "ObjectiveError", "QuasiRandom",
     "Random", "Run", "RunError", "Sampler", "SearchExhausted", "Space", "SpaceError", "StorageError",
-    "WorkbenchError", "open", "optimize", "tune", "watch",
+    "WorkbenchError", "open", "optimize", "recommend", "tune", "watch",
 ]
 
 

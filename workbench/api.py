@@ -22,19 +22,13 @@ from workbench.optuna_watch import resolve_study, watch_study
 from workbench.propose import Settings
 from workbench.run import ATTR_ALGORITHMS, ATTR_SETTINGS, ATTR_SPACES, Run, check_algorithm
 from workbench.search import catalogue
-from workbench.search.gp_bo import GPBO
-from workbench.search.tpe import TPE
+from workbench.search.recommend import objective_kind, recommend
 from workbench.space import Space
 from workbench.store import Owner
 
 Direction = Literal["minimize", "maximize"]
 UNDER_WAY: tuple[RunState, ...] = ("running", "pausing", "paused", "stopping")
 _HERE: weakref.WeakValueDictionary[str, Run] = weakref.WeakValueDictionary()  # writers of this process, by their file
-
-
-def default_algorithm(space: Space | None) -> Any:
-    """GP-BO where its model fits: up to 20 parameters and no space that is made on the way; TPE otherwise."""
-    return TPE() if space is None or len(space) > 20 else GPBO()
 
 
 def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any = None, n_trials: int | None = 50,
@@ -51,8 +45,8 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
     space
         The search space.
     algorithm
-        ``GPBO()``, ``TPE()``, ``Random()``, ``Grid()`` or one of Optuna's samplers. Default: GP-BO for up to 20
-        parameters, TPE otherwise.
+        ``GPBO()``, ``TPE()``, another of ``workbench.search`` or one of Optuna's samplers. Default: what ``recommend``
+        chooses for the space and the number of trials.
     n_trials
         Ends the run; None for no limit.
     n_workers
@@ -88,7 +82,7 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
     if storage is not None and name is None:
         raise RunError("storage= needs a name, under which the run is found again. Give name=.")
     seed = secrets.randbelow(2**31) if seed is None else int(seed)
-    algorithm = default_algorithm(space) if algorithm is None else algorithm
+    algorithm = recommend(space, objective_kind(objective, space), n_trials).algorithm if algorithm is None else algorithm
     check_algorithm(algorithm)
     settings = Settings(space, algorithm, n_trials, n_workers, scheduler, trial_timeout, timeout)
     study, where, owner = _create(name, direction, storage)

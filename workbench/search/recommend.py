@@ -1,0 +1,155 @@
+"""Which algorithm for which problem, and why: the lecture's rules of thumb, with thresholds from measurements.
+
+::
+
+    no more configurations than trials?      try them all
+    fewer trials than a model needs?         quasi-random points
+    thousands of trials?                     TPE: the model must cost less than the trials
+    space made on the way, or very large?    TPE
+    otherwise                                GP-BO: low-dimensional, conditional and mixed spaces alike
+
+Difference from the lecture: its slide sends categorical and conditional spaces to SMAC or TPE, since a plain Gaussian
+process does not know such parameters. Ours does (options at Hamming distance, inactive parameters set aside), and was ahead
+of both on such spaces when this was measured (``benchmarks/RESULTS.md``).
+"""
+
+from __future__ import annotations
+
+import html
+import inspect
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from workbench.errors import WorkbenchError
+from workbench.history import Algorithm
+from workbench.search import catalogue
+from workbench.search.gp_bo import GPBO
+from workbench.search.gp_candidates import all_configs
+from workbench.search.grid import Grid
+from workbench.search.quasi_random import QuasiRandom
+from workbench.search.tpe import TPE
+from workbench.space import Space
+
+ObjectiveKind = Literal["function", "steps", "optuna"]
+KINDS: dict[str, str] = {
+    "function": "one loss per configuration",
+    "steps": "a loss after every step, such as an epoch",
+    "optuna": "an Optuna objective that makes its space on the way",
+}
+
+FEW_TRIALS = 10  # a model begins after so many
+MANY_TRIALS = 1000  # beyond, a Gaussian process no longer knows all trials
+MANY_PARAMETERS = 40  # beyond, a Gaussian process has too little to go by
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """An algorithm, and the reasons for it.
+
+    Attributes
+    ----------
+    algorithm
+        Ready to be given to ``optimize(algorithm=…)``.
+    reasons
+        Plain sentences: what was seen, and what follows.
+    """
+
+    algorithm: Algorithm
+    reasons: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """The algorithm's name, as the panel shows it."""
+        return catalogue.label(self.algorithm)
+
+    def __str__(self) -> str:
+        """Name and reasons, as one line."""
+        return f"{self.label}: {' '.join(self.reasons)}"
+
+    def _repr_html_(self) -> str:
+        items = "".join(f"<li>{html.escape(reason)}</li>" for reason in self.reasons)
+        return f"<p><b>{html.escape(self.label)}</b> <code>wb.{html.escape(repr(self.algorithm))}</code></p><ul>{items}</ul>"
+
+
+def recommend(space: Space | None, objective_kind: ObjectiveKind = "function", budget: int | None = 50) -> Recommendation:
+    """Choose an algorithm for a problem, and say why. It is the default of ``optimize`` and ``tune``.
+
+    Parameters
+    ----------
+    space
+        The search space; None for an Optuna objective that makes it on the way.
+    objective_kind
+        ``"function"``: one loss per configuration. ``"steps"``: one loss per step (a generator). ``"optuna"``: an Optuna
+        objective.
+    budget
+        Number of trials; None for no limit.
+
+    Raises
+    ------
+    WorkbenchError
+        If an argument is none of these.
+    """
+    if objective_kind not in KINDS:
+        raise WorkbenchError(f"objective_kind must be one of {list(KINDS)}, got {objective_kind!r}.")
+    if budget is not None and (isinstance(budget, bool) or budget < 1):
+        raise WorkbenchError(f"budget is a number of trials, at least 1, or None for no limit; got {budget!r}.")
+    algorithm, reasons = _choose(space, budget)
+    if objective_kind == "steps":
+        reasons.append("The loss comes step by step, so a scheduler can stop bad trials early; this choice is about which "
+                       "configurations to try.")
+    return Recommendation(algorithm, tuple(reasons))
+
+
+def objective_kind(objective: Any, space: Space | None) -> ObjectiveKind:
+    """Tell which kind an objective is: without a space it makes its own, a generator function yields a loss per step."""
+    if space is None:
+        return "optuna"
+    call = objective if inspect.isroutine(objective) else getattr(objective, "__call__", objective)  # noqa: B004
+    return "steps" if inspect.isgeneratorfunction(call) else "function"
+
+
+def _choose(space: Space | None, budget: int | None) -> tuple[Algorithm, list[str]]:
+    if space is None:
+        return TPE(), ["The space is made on the way, so only what trials have shown is known; TPE models one parameter "
+                       "or group at a time and copes with that."]
+    seen = describe(space)
+    n = count(space)
+    if n is not None and budget is not None and n <= budget:
+        most = max((c.n_levels for c in space.columns), default=1)
+        return Grid(k=most), [f"{seen}: {n} configuration{'s' * (n != 1)} in all, and {budget} trials.",
+                              "All of them can be tried."]
+    trials = "no limit on trials" if budget is None else f"{budget} trials"
+    if budget is not None and budget <= FEW_TRIALS:
+        return QuasiRandom(), [f"{seen}; only {trials}.", "A model has nothing to learn from yet: evenly spread points are "
+                               "the safest."]
+    if budget is not None and budget > MANY_TRIALS:
+        return TPE(), [f"{seen}; {trials}.", "With so many trials they must be cheap, and so must be the algorithm: TPE's cost "
+                       "grows slowly, and it knows categories and conditions."]
+    if len(space) > MANY_PARAMETERS:
+        return TPE(), [f"{seen}; {trials}.", f"With more than {MANY_PARAMETERS} parameters a Gaussian process has too little to "
+                       "go by; TPE models few at a time."]
+    why = ("A Gaussian process learns most from each trial in low-dimensional, continuous spaces." if is_continuous(space) else
+           "A Gaussian process learns most from each trial; ours compares categories and branches properly.")
+    return GPBO(), [f"{seen}; {trials}.", why]
+
+
+def describe(space: Space) -> str:
+    """Say in a few words what a space is made of: "6 parameters (4 continuous, 1 whole number, 1 choice), 2 conditional"."""
+    kinds = [c.kind for c in space.columns]
+    words = [("float", "continuous", "continuous"), ("int", "with levels", "with levels"), ("choice", "choice", "choices")]
+    parts = [f"{kinds.count(kind)} {one if kinds.count(kind) == 1 else many}" for kind, one, many in words if kind in kinds]
+    conditional = sum(bool(c.parents) for c in space.columns)
+    n = len(space)
+    text = f"{n} parameter{'s' * (n != 1)}" + (f" ({', '.join(parts)})" if parts else "")
+    return text + (f", {conditional} conditional" if conditional else "")
+
+
+def is_continuous(space: Space) -> bool:
+    """Whether all parameters are real numbers, or whole ones of many levels, and always active."""
+    return all(c.kind != "choice" and not c.parents and (c.kind == "float" or c.n_levels > 16) for c in space.columns)
+
+
+def count(space: Space) -> int | None:
+    """Count the allowed configurations; None if there are more than can be listed."""
+    configs: Any = all_configs(space)
+    return None if configs is None else len(configs)
