@@ -76,3 +76,10 @@ def test_every_problem_can_be_described(problem):
     space = ALL[problem]().space
     assert describe(space).startswith(f"{len(space)} parameter")
     assert is_continuous(space) == (problem not in ("mixed", "conditional"))
+
+
+def test_a_run_says_what_would_be_chosen_for_it_whatever_it_uses():
+    run = wb.optimize(lambda c: 0.0, MIXED, algorithm=wb.Random(), n_trials=30)
+    assert run.recommendation.algorithm == wb.GPBO()
+    run.configure(n_trials=5)
+    assert run.recommendation.algorithm == wb.QuasiRandom()

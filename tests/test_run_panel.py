@@ -331,3 +331,13 @@ def test_showing_a_run_twice_makes_one_panel(make):
     panel.close()
     run_panel.show(run)
     assert run._panel is not panel
+
+
+def test_the_chooser_says_what_it_would_take_and_can_be_followed(make):
+    panel = make(n_trials=20)
+    assert panel.head["advice"]["label"] == "GP-BO · log-EI"
+    assert "2 parameters" in panel.head["advice"]["why"]
+    panel.command({"cmd": "advice"})
+    until(lambda: panel.head["algorithm"] == "GP-BO · log-EI")
+    panel.command({"cmd": "n_trials", "value": 5})
+    until(lambda: panel.head["advice"]["label"] == "Sobol")

@@ -24,6 +24,7 @@ from workbench.objective import Objective
 from workbench.propose import Settings
 from workbench.results import Results
 from workbench.search import catalogue
+from workbench.search.recommend import Recommendation, objective_kind, recommend
 from workbench.space import Choice, Config, Space
 from workbench.store import Owner
 from workbench.study import Command, StudyLoop, finishing
@@ -312,6 +313,12 @@ class Run(Results):
                            "with a run of your own, give the objective: wb.open(name, objective=f).")
 
     # ---- settings ----------------------------------------------------------------------------------------------
+
+    @property
+    def recommendation(self) -> Recommendation:
+        """What ``recommend`` chooses for this run's space, objective and number of trials."""
+        space = self._settings.space
+        return recommend(space, objective_kind(self._objective, space), self.n_trials)
 
     def configure(self, *, space: Space | None = None, algorithm: Algorithm | None = None, n_trials: int | None = None,
                   n_workers: int | None = None) -> Run:

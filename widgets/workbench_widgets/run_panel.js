@@ -82,6 +82,8 @@ function topOf(model, send, say) {
   const trials = number("n_trials", "Number of trials", "How many trials end the run");
   const workers = number("n_workers", "Workers", "Trials that run at once");
   const algorithm = h("select", { ariaLabel: "Algorithm", title: "What suggests the configurations, from the next trial on", onchange: (e) => send({ cmd: "algorithm", value: e.target.value }) });
+  const advice = h("span"), take = h("button", { type: "button", className: "wb-quiet", textContent: "take it", title: "Use the recommended algorithm from the next trial on", onclick: () => send({ cmd: "advice" }) });
+  const advised = h("div", { className: "wb-advice wb-hint" }, advice, " ", take);
   const controls = h("div", { className: "wb-controls" }, go, step, halt, h("label", {}, "algorithm", algorithm), h("label", {}, "trials", trials), h("label", {}, "workers", workers));
 
   function toggle() { if (!go.disabled) send({ cmd: head().state === "running" ? "pause" : "start" }); }
@@ -129,9 +131,13 @@ function topOf(model, send, say) {
     options(algorithm, (s.algorithms.includes(s.algorithm) ? s.algorithms : [s.algorithm, ...s.algorithms]).map((n) => [n, n]));
     if (!algorithm.matches(":focus")) set(algorithm, "value", s.algorithm);
     algorithm.disabled = !s.algorithms.length;
+    const follows = s.advice?.label === s.algorithm;
+    advised.hidden = s.read_only || !s.advice || ENDED.includes(s.state);
+    put(advice, s.advice ? (follows ? `Recommended: ${s.advice.why}` : `Recommended here: ${s.advice.label}. ${s.advice.why}`) : "");
+    take.hidden = follows || algorithm.disabled;
   }
   const first = h("div", { className: "wb-first" }, shape, word, facts);
-  return { nodes: [h("div", { className: "wb-title" }, title, kept), first, bar, controls], draw, toggle, stop, step: () => step.disabled || step.click() };
+  return { nodes: [h("div", { className: "wb-title" }, title, kept), first, bar, controls, advised], draw, toggle, stop, step: () => step.disabled || step.click() };
 }
 
 /** The table of trials: rows are kept and changed in place. */

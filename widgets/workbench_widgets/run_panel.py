@@ -20,6 +20,7 @@ from workbench.errors import WorkbenchError
 from workbench.events import Event, RunState
 from workbench.run import Run
 from workbench.search import catalogue
+from workbench.search.recommend import Recommendation
 from workbench.space import Space
 from workbench.trials import Trial, Trials
 from workbench_widgets.pump import pump
@@ -61,6 +62,7 @@ class RunPanel(anywidget.AnyWidget):
         self._commands: SimpleQueue[dict[str, Any]] = SimpleQueue()
         self._pinned = False
         self._eta: tuple[float, float | None] = (-1e9, None)
+        self._advised: tuple[Any, Recommendation] | None = None
         shared = self.trials, self.selection
         self._model = ModelView(*shared)
         self._figures: dict[str, FigureView] = {"progress": HistoryView(*shared), "model": self._model,
@@ -152,8 +154,17 @@ class RunPanel(anywidget.AnyWidget):
             "best_trial": None if best is None else best.number, "maximize": run.direction == "maximize",
             "elapsed_s": int(run.elapsed_s), "eta_s": self._eta_s(), "algorithm": catalogue.label(run.algorithm),
             "algorithms": [] if self.editor is None else list(catalogue.LABELLED),
-            "workers": run.n_workers, "n_parameters": 0 if run.space is None else len(run.space),
+            "workers": run.n_workers, "n_parameters": 0 if run.space is None else len(run.space), "advice": self._advice(),
         }
+
+    def _advice(self) -> dict[str, str]:
+        """Return what the chooser would take for this space and budget, and why."""
+        run = self.run
+        key = (run.space, run.n_trials)
+        if self._advised is None or self._advised[0] != key:
+            self._advised = key, run.recommendation
+        chosen = self._advised[1]
+        return {"label": chosen.label, "why": " ".join(chosen.reasons)}
 
     def _eta_s(self) -> int | None:
         now = time.monotonic()
@@ -206,6 +217,8 @@ class RunPanel(anywidget.AnyWidget):
                 run.configure(**{what: value})
             case {"cmd": "algorithm", "value": str(label)} if label in catalogue.LABELLED:
                 run.configure(algorithm=catalogue.LABELLED[label])
+            case {"cmd": "advice"} if self._advised is not None:
+                run.configure(algorithm=self._advised[1].algorithm)
             case {"cmd": "space", "space": Space() as space}:
                 run.configure(space=space)
             case {"cmd": "again", "trial": int(trial)}:
