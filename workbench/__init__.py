@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     )
     from workbench.optuna_bridge import Sampler
     from workbench.run import Run
+    from workbench.search.differential_evolution import DifferentialEvolution
+    from workbench.search.genetic import Genetic
     from workbench.search.gp_bo import GPBO
     from workbench.search.grid import Grid
+    from workbench.search.particle_swarm import ParticleSwarm
     from workbench.search.quasi_random import QuasiRandom
     from workbench.search.random import Random
     from workbench.search.recommend import recommend
@@ -40,15 +43,18 @@ _HOME = {
     "GPBO": "search.gp_bo", "RFBO": "search.rf_bo",
     "TPE": "search.tpe", "Random": "search.random", "QuasiRandom": "search.quasi_random",
     "Grid": "search.grid", "recommend": "search.recommend",
+    "Genetic": "search.genetic", "DifferentialEvolution": "search.differential_evolution",
+    "ParticleSwarm": "search.particle_swarm",
     "Sampler": "optuna_bridge",
     "WorkbenchError": "errors", "SpaceError": "errors", "ConfigError": "errors", "ObjectiveError": "errors",
     "RunError": "errors", "StorageError": "errors", "LogError": "errors", "SearchExhausted": "errors",
 }
 
 __all__ = [
-    "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "Float", "Grid", "Int", "LogError", "ObjectiveError", "QuasiRandom",
-    "Random", "Run", "RunError", "Sampler", "SearchExhausted", "Space", "SpaceError", "StorageError",
-    "WorkbenchError", "open", "optimize", "recommend", "tune", "watch",
+    "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "DifferentialEvolution", "Float", "Genetic", "Grid", "Int",
+    "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
+    "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "open", "optimize", "recommend",
+    "tune", "watch",
 ]
 
 

@@ -12,7 +12,9 @@ from workbench.errors import SearchExhausted
 from workbench.history import Explanation, History
 
 ALGORITHMS = {"random": wb.Random(), "grid": wb.Grid(k=5), "gp": wb.GPBO(n_startup=5), "forest": wb.RFBO(n_startup=5),
-              "tpe": wb.TPE(n_startup=5),
+              "tpe": wb.TPE(n_startup=5), "genetic": wb.Genetic(population_size=4),
+              "ageing": wb.Genetic(population_size=4, update="age", crossover="sbx"),
+              "de": wb.DifferentialEvolution(population_size=4), "swarm": wb.ParticleSwarm(swarm_size=4, topology="ring"),
               "fine grid": wb.Grid(k=2, refine=True), "sobol": wb.QuasiRandom(), "halton": wb.QuasiRandom("halton")}
 SPACES = {
     "floats": wb.Space(x=wb.Float(0, 1), lr=wb.Float(1e-5, 1, log=True)),

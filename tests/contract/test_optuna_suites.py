@@ -23,6 +23,9 @@ ALGORITHMS = {
     "Halton": wb.QuasiRandom("halton"),
     # few start-up trials: the suites tell few trials, and the models should be met too
     "TPE": wb.TPE(n_startup=2),
+    "Genetic": wb.Genetic(population_size=2),
+    "DifferentialEvolution": wb.DifferentialEvolution(population_size=4),
+    "ParticleSwarm": wb.ParticleSwarm(swarm_size=2),
     "GPBO": wb.GPBO(n_startup=2),
     "RFBO": wb.RFBO(n_startup=2),
 }

@@ -8,11 +8,17 @@ import numpy as np
 
 from workbench.history import Drawn, Explanation, History
 from workbench.models.acquisition import LABELS
+from workbench.plots import evolution
 from workbench.plots import marks as m
 from workbench.plots.figure import empty, safe
+from workbench.plots.swarm import Plane, differences, swarm
+from workbench.search.differential_evolution import DEExplanation
+from workbench.search.genetic import GeneticExplanation
+from workbench.search.particle_swarm import SwarmExplanation
 from workbench.search.surrogate_why import SurrogateExplanation, SurrogateSlice, SurrogateSurface, slice_1d, slice_2d
 from workbench.search.tpe import TPEExplanation, TPESlice, densities
 from workbench.space import Choice, Space
+from workbench.trials import Trials
 
 HEIGHT = 420
 FEW = 12  # up to so many levels are drawn as marks, not as a line
@@ -21,7 +27,7 @@ CIVIDIS = [[0.0, "#00224e"], [0.25, "#434e6c"], [0.5, "#7d7c78"], [0.75, "#bcae6
 
 
 def model(history: History, why: Explanation | None, name: str, name_y: str | None = None,
-          *, maximize: bool = False) -> dict[str, Any]:
+          *, maximize: bool = False, trials: Trials | None = None) -> dict[str, Any]:
     """Draw what chose a point, along one parameter or over two.
 
     Parameters
@@ -34,6 +40,8 @@ def model(history: History, why: Explanation | None, name: str, name_y: str | No
         Parameter along the x axis; with ``name_y`` a map over both (surrogates only).
     maximize
         The user maximises: values are shown with the user's sign.
+    trials
+        All trials of the run, from whose explanations family lines are drawn.
     """
     sign = -1.0 if maximize else 1.0
     match why:
@@ -43,7 +51,21 @@ def model(history: History, why: Explanation | None, name: str, name_y: str | No
             return posterior(slice_1d(history, why, name), history.space, sign=sign)
         case TPEExplanation():
             return tpe(densities(history, why, name), history.space)
+        case GeneticExplanation():
+            lines = () if trials is None else evolution.descent(trials, history.space)
+            return evolution.family(history, why, name, axis(history.space, name), lines=lines, sign=sign)
+        case DEExplanation():
+            return differences(history, why, _plane(history.space, name, name_y), sign=sign)
+        case SwarmExplanation():
+            return swarm(history, why, _plane(history.space, name, name_y), sign=sign)
     return without(why)
+
+
+def _plane(space: Space, name: str, name_y: str | None) -> Plane:
+    """Two parameters to look at: where no second one is chosen, the first other number, or the first other one."""
+    others = sorted((c for c in space.columns if c.name != name), key=lambda c: c.kind == "choice")
+    y = name_y if name_y not in (None, name) else others[0].name if others else None
+    return Plane((space.column(name), None if y is None else space.column(y)), (axis(space, name), axis(space, y or name)))
 
 
 def without(why: Explanation | None) -> dict[str, Any]:

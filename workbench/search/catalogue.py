@@ -8,14 +8,18 @@ from typing import Any
 
 from workbench.errors import StorageError
 from workbench.history import Algorithm
+from workbench.search.differential_evolution import DifferentialEvolution
+from workbench.search.genetic import Genetic
 from workbench.search.gp_bo import GPBO
 from workbench.search.grid import Grid
+from workbench.search.particle_swarm import ParticleSwarm
 from workbench.search.quasi_random import QuasiRandom
 from workbench.search.random import Random
 from workbench.search.rf_bo import RFBO
 from workbench.search.tpe import TPE
 
-ALGORITHMS: dict[str, type[Any]] = {c.__name__: c for c in (GPBO, RFBO, TPE, Random, Grid, QuasiRandom)}
+ALGORITHMS: dict[str, type[Any]] = {c.__name__: c for c in (
+    GPBO, RFBO, TPE, Random, Grid, QuasiRandom, Genetic, DifferentialEvolution, ParticleSwarm)}
 
 LABELLED: dict[str, Algorithm] = {
     "GP-BO · log-EI": GPBO(),
@@ -24,6 +28,9 @@ LABELLED: dict[str, Algorithm] = {
     "GP-BO · LCB": GPBO(acquisition="lcb"),
     "RF-BO (SMAC)": RFBO(),
     "TPE": TPE(),
+    "Genetic algorithm": Genetic(),
+    "Differential evolution": DifferentialEvolution(),
+    "Particle swarm": ParticleSwarm(),
     "Random": Random(),
     "Grid": Grid(),
     "Grid · finer and finer": Grid(refine=True),

@@ -38,7 +38,8 @@ def n_levels(space: Space) -> Array:
     counts = []
     for column, name in zip(space.columns, space.names, strict=True):
         p = space[name]
-        counts.append(float(not isinstance(p, Choice) and p.low == p.high and column.kind == "float" or column.n_levels))
+        lone = not isinstance(p, Choice) and p.low == p.high
+        counts.append(1.0 if lone else float(column.n_levels))
     return np.array(counts)
 
 
@@ -62,6 +63,15 @@ def next_level(k: int, level: int, *, up: bool) -> int:
     """Return the neighbouring level on that side, or on the other one at an end."""
     step = 1 if up else -1
     return level if k < 2 else level + (step if 0 <= level + step < k else -step)
+
+
+def redraw_choices(space: Space, x: Array, rate: float, rng: np.random.Generator) -> Array:
+    """Give each unordered choice another option with this probability: options that nobody has could never come back."""
+    x = x.copy()
+    for j in np.flatnonzero(choices(space) & np.isfinite(x) & (rng.random(len(x)) < rate)):
+        param = space[space.names[j]]
+        x[j] = param.points(redraw_level(param.n_levels or 1, param.level_of(x[j]), rng))
+    return x
 
 
 def start_point(history: History, tried: Array, rng: np.random.Generator, size: int, what: str) -> Suggestion:

@@ -45,6 +45,9 @@ from workbench.space import Array, Space
 
 Crossover = Literal["sbx", "blend", "uniform"]
 Update = Literal["elitism", "age"]
+SBX_ETA = 2.0
+BLX_ALPHA = 0.5
+WIDTHS = (0.03, 0.2)  # the width of a mutation is log-uniform between these
 FIRST, SECOND, BOTH, MUTATED, NEW, SILENT = range(6)  # where a gene of the child comes from
 ORIGINS = ("first parent", "second parent", "both parents", "mutated", "drawn anew", "inactive")
 
@@ -120,7 +123,7 @@ def tournament(y: Array, size: int, rng: np.random.Generator) -> int:
 
 
 def sbx(p: Array, q: Array, eta: float, rng: np.random.Generator) -> Array:
-    """Simulated binary crossover (Deb & Agrawal 1995, eq. 9-11): children spread like those of bit strings.
+    """Simulated binary crossover (Deb & Agrawal 1995): children spread like those of bit strings.
 
     beta = (2 u)^(1 / (eta + 1)) for u <= ½, else (1 / (2 (1 - u)))^(1 / (eta + 1)); the child is ½ ((1 ± beta) p +
     (1 ∓ beta) q) with either sign: one of their two children. The sign is drawn per gene.
@@ -175,10 +178,10 @@ class Genetic:
         Which member leaves for a child: the worst ("elitism") or the oldest ("age").
     """
 
-    population_size: int = 16
+    population_size: int = 10
     tournament_size: int = 4
     crossover: Crossover = "blend"
-    crossover_rate: float = 0.8
+    crossover_rate: float = 0.7
     mutation_rate: float = 1.0
     update: Update = "elitism"
 
@@ -249,12 +252,8 @@ class Genetic:
         if mutated.sum() < at_least:
             mutated[able[rng.integers(len(able))]] = True
         changed = x.copy()
-        width = math.exp(rng.uniform(*np.log(WIDTHS)))
+        width = math.exp(rng.uniform(math.log(WIDTHS[0]), math.log(WIDTHS[1])))
         for j in np.flatnonzero(mutated):
             changed[j] = mutate(space, x, int(j), width, rng)
         return genes.express(space, changed, rng), mutated
 
-
-SBX_ETA = 2.0
-BLX_ALPHA = 0.5
-WIDTHS = (0.01, 0.3)  # the width of a mutation is log-uniform between these

@@ -14,7 +14,7 @@ x, v         position and velocity of a particle, in the unit cube
 p            the best position that this particle has had (personal best)
 g            the best personal best in its neighbourhood: all particles, or itself and two on a ring
 phi_1, _2    pull of p and of g
-chi          constriction, 2 / (phi - 2 + sqrt(phi² - 4 phi)) with phi = phi_1 + phi_2 > 4 (eq. 4.15)
+chi          constriction, 2 / (phi - 2 + sqrt(phi² - 4 phi)) with phi = phi_1 + phi_2 > 4
 ===========  =======================================================================================
 
 Differences from the papers: which particle made a result cannot be read off the history, so the k-th result is a position of
@@ -105,7 +105,7 @@ class SwarmExplanation(Explanation):
 
 
 def constriction(phi: float) -> float:
-    """Return chi for the sum phi > 4 of both pulls (Clerc & Kennedy 2002, eq. 4.15 with kappa = 1)."""
+    """Return chi for the sum phi > 4 of both pulls (Clerc & Kennedy 2002, kappa = 1)."""
     return 2.0 / (phi - 2.0 + math.sqrt(phi * phi - 4.0 * phi))
 
 
@@ -158,7 +158,7 @@ class ParticleSwarm:
     topology: Topology = "global"
     phi_1: float = 2.05
     phi_2: float = 2.05
-    v_max: float = 0.5
+    v_max: float = 0.25
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -170,7 +170,7 @@ class ParticleSwarm:
             raise ValueError(f"phi_1 and phi_2 must not be negative and their sum must exceed 4, got {self.phi_1} and "
                              f"{self.phi_2}. Clerc and Kennedy use 2.05 for both.")
         if not 0 < self.v_max <= 1:
-            raise ValueError(f"v_max must lie between 0 and 1, got {self.v_max}. 0.5 is half of the range.")
+            raise ValueError(f"v_max must lie between 0 and 1, got {self.v_max}. 0.25 is a quarter of the range.")
 
     def suggest(self, history: History, rng: np.random.Generator) -> Suggestion:
         """Choose the next point from the whole history. Same history, same rng: same answer."""
@@ -203,20 +203,12 @@ class ParticleSwarm:
         r_1, r_2 = rng.random(d), rng.random(d)  # ~ U(0, 1)^d
         parts = [np.where(number, chi * part, 0.0)
                  for part in (v, pull(x, p, self.phi_1, r_1), pull(x, g, self.phi_2, r_2))]
-        v = np.clip(sum(parts), -self.v_max, self.v_max)
+        v = np.clip(parts[0] + parts[1] + parts[2], -self.v_max, self.v_max)
         moved = np.clip(x + v, 0.0, 1.0)
         moved = np.where(np.isnan(moved), np.where(np.isnan(g), p, g), moved)
         chosen = options(x, p, g, (self.phi_1 * r_1, self.phi_2 * r_2), rng.random(d))
-        new = rounded_at_random(space, np.where(number, moved, self._redraw(space, chosen, rng)), rng)
+        new = rounded_at_random(space, np.where(number, moved, genes.redraw_choices(space, chosen, REDRAW, rng)), rng)
         new = genes.express(space, new, rng)
         last = tuple(int(genes.slot_rows(len(history), i, self.swarm_size)[-1]) for i in range(len(bests)))
-        return new, SwarmExplanation(new, particle, last, tuple(bests.tolist()), known, leader, *parts, v, self.topology,
-                                     len(rows))
-
-    def _redraw(self, space: Space, x: Array, rng: np.random.Generator) -> Array:
-        """Give each choice another option with probability REDRAW."""
-        x = x.copy()
-        for j in np.flatnonzero(genes.choices(space) & np.isfinite(x) & (rng.random(len(x)) < REDRAW)):
-            param = space[space.names[j]]
-            x[j] = param.points(genes.redraw_level(param.n_levels or 1, param.level_of(x[j]), rng))
-        return x
+        return new, SwarmExplanation(new, particle, last, tuple(bests.tolist()), known, leader, parts[0],
+                                     parts[1], parts[2], v, self.topology, len(rows))

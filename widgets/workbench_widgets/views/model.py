@@ -8,10 +8,14 @@ from workbench.history import Drawn
 from workbench.plots.figure import empty
 from workbench.plots.model import HEIGHT, model, without
 from workbench.replay import Replay
+from workbench.search.differential_evolution import DEExplanation
+from workbench.search.particle_swarm import SwarmExplanation
 from workbench.search.surrogate_why import SurrogateExplanation
 from workbench.space import Space
 from workbench.trials import Trial, Trials
 from workbench_widgets.view import FigureView, Selection
+
+OVER_TWO = (SurrogateExplanation, DEExplanation, SwarmExplanation)  # can be shown over two parameters
 
 
 class ModelView(FigureView):
@@ -46,7 +50,7 @@ class ModelView(FigureView):
         if trial is None or space is None:
             return {"names": [], "x": None, "y": None, "maps": False, "trial": None, "why": ""}
         x, y = self._axes(space)
-        maps = isinstance(trial.why, SurrogateExplanation) and len(space) > 1
+        maps = isinstance(trial.why, OVER_TWO) and len(space) > 1
         return {"names": list(space.names), "x": x, "y": y if maps else None, "maps": maps, "trial": trial.number,
                 "why": "" if trial.why is None else trial.why.summary(), "newest": self.selection.trial is None}
 
@@ -62,7 +66,8 @@ class ModelView(FigureView):
             return without(trial.why)
         x, y = self._axes(space)
         assert self._replay is not None
-        return model(self._replay.history_before(trial.number), trial.why, x, y, maximize=self.trials.maximize)
+        return model(self._replay.history_before(trial.number), trial.why, x, y, maximize=self.trials.maximize,
+                     trials=self.trials)
 
     def _axes(self, space: Space) -> tuple[str, str | None]:
         x, y = self._along
