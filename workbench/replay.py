@@ -28,11 +28,26 @@ class Replay:
             return None
         if self._rows is None or self._space_json is not run.space:
             self._space_json, self._taken, self._rows_after = run.space, 0, [0]
-            self._rows = Rows(Space.from_json(run.space), run.seed)
+            self._rows = Rows(Space.from_json(run.space), run.seed, max(len(run.directions), 1))
         return self._rows.space
+
+    def results(self, number: int) -> History:
+        """Return all results so far, in the space of trial ``number``; the space must have been declared."""
+        self._take(number)
+        assert self._rows is not None
+        return self._rows.history()
 
     def history_before(self, number: int) -> History:
         """Return what the algorithm saw; the space must have been declared (``space_of``)."""
+        space = self._take(number)
+        assert self._rows is not None
+        told, pending = self.trials.by_number[number].saw
+        running = [self.trials.by_number[k].config for k in pending]
+        return self._rows.history([c for c in running if fits(space, c)],
+                                  n=self._rows_after[min(told, len(self._rows_after) - 1)])
+
+    def _take(self, number: int) -> Space:
+        """Encode what was told since the last time in the space of trial ``number``."""
         space = self.space_of(number)
         if space is None or self._rows is None:
             raise ValueError(f"trial {number} comes from an objective that makes its space as it goes.")
@@ -40,10 +55,7 @@ class Replay:
             t = self.trials.by_number[k]
             if t.state != "interrupted":
                 if fits(space, t.config):
-                    self._rows.append(k, t.config, t.loss, max(len(t.curve), 1))
+                    self._rows.append(k, t.config, t.losses or t.loss, max(len(t.curve), len(t.curves), 1))
                 self._rows_after.append(len(self._rows))
         self._taken = len(self.trials.told)
-        told, pending = self.trials.by_number[number].saw
-        running = [self.trials.by_number[k].config for k in pending]
-        return self._rows.history([c for c in running if fits(space, c)],
-                                  n=self._rows_after[min(told, len(self._rows_after) - 1)])
+        return space

@@ -77,7 +77,7 @@ const CONFIG = { displaylogo: false, plotlyServerURL: "", responsive: false, mod
 /** Report a click anywhere on a plot area, in data units, with the trial under it if there is one. */
 function listenForClicks(gd, model, signal) {
   let down = null, hovered = null;
-  gd.on("plotly_hover", (e) => { const p = e.points?.[0]; hovered = p?.customdata ?? p?.data.meta ?? null; });
+  gd.on("plotly_hover", (e) => { const p = e.points?.[0], c = p?.customdata ?? p?.data.meta ?? null; hovered = c?.[0] ?? c; });
   gd.on("plotly_unhover", () => { hovered = null; });
   gd.addEventListener("pointerdown", (e) => { down = e; }, { capture: true, signal });
   window.addEventListener("pointerup", (e) => {
@@ -91,6 +91,45 @@ function listenForClicks(gd, model, signal) {
       return;
     }
   }, { capture: true, signal });
+}
+
+/** A drag along one of the axes that `layout.meta.brush` lists: shown at once, reported when it ends. */
+function listenForBrushes(gd, model, signal) {
+  let at = null;
+  const bar = document.createElement("div");
+  bar.style.cssText = "position:absolute;width:14px;background:var(--jp-brand-color1,#1976d2);opacity:.35;pointer-events:none;z-index:5";
+  const place = (e) => {
+    const { _plots: { xy: { xaxis: x, yaxis: y } } } = gd._fullLayout, box = gd.getBoundingClientRect();
+    const u = x.p2d(e.clientX - box.left - x._offset), v = e.clientY - box.top - y._offset;
+    return { x, y, u, v: Math.min(Math.max(v, 0), y._length), inside: v > -12 && v < y._length + 12 };
+  };
+  gd.addEventListener("pointerdown", (e) => {
+    const axes = gd.layout?.meta?.brush;
+    if (!axes || e.button !== 0 || !e.target.closest(".nsewdrag")) return;
+    const { x, u, v, inside } = place(e);
+    const axis = axes.reduce((best, a, i) => (Math.abs(a - u) < Math.abs(axes[best] - u) ? i : best), 0);
+    if (!inside || Math.abs(x.d2p(axes[axis]) - x.d2p(u)) > 28) return;
+    at = { axis, x: x._offset + x.d2p(axes[axis]), from: v };
+  }, { capture: true, signal });
+  window.addEventListener("pointermove", (e) => {
+    if (!at) return;
+    const { y, v } = place(e);
+    if (Math.abs(v - at.from) < 4 && !bar.isConnected) return;
+    gd.style.position = "relative";
+    bar.style.left = `${at.x - 7}px`;
+    bar.style.top = `${y._offset + Math.min(v, at.from)}px`;
+    bar.style.height = `${Math.abs(v - at.from)}px`;
+    gd.append(bar);
+  }, { signal });
+  window.addEventListener("pointerup", (e) => {
+    const start = at, moved = bar.isConnected;
+    at = null;
+    bar.remove();
+    if (!start || !moved) return;
+    const { y, v } = place(e);
+    model.send({ type: "brushed", at: { axis: start.axis, from: y.p2d(start.from), to: y.p2d(v), add: e.shiftKey } });
+  }, { signal });
+  window.addEventListener("pointercancel", () => { at = null; bar.remove(); }, { signal });
 }
 
 export default () => {
@@ -126,6 +165,8 @@ export default () => {
         if (first) gd.textContent = "";
         await Plotly.react(gd, data, layout, CONFIG);
         if (first) listenForClicks(gd, model, gone.signal);
+        if (first) listenForBrushes(gd, model, gone.signal);
+        if (layout.meta?.brush) for (const area of gd.querySelectorAll(".nsewdrag")) Object.assign(area.style, { cursor: "crosshair", touchAction: "pan-x" });
         first = false;
         globalThis.__workbenchDrawn?.(gd, sent);   // hook of tests and benchmarks
       }

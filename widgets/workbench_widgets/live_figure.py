@@ -85,6 +85,9 @@ class LiveFigure(anywidget.AnyWidget):
     clicked
         The last click on a plot area: ``{"x", "y", "subplot", "n", "trial"}`` in data units; ``n`` counts clicks,
         ``trial`` is the ``customdata`` of the mark under the pointer, or None. Observers may run on any thread.
+    brushed
+        The last drag along an axis of a picture that allows it (``layout.meta.brush`` lists where its axes stand):
+        ``{"axis", "from", "to", "add", "n"}``; ``axis`` is the position in that list, ``add`` tells of the shift key.
     shown
         Whether the figure is on screen, as far as the page has told.
     """
@@ -94,6 +97,7 @@ class LiveFigure(anywidget.AnyWidget):
     patch = t.Dict().tag(sync=True)  # arrays that changed with the last update; all of them in a full state
     sent = t.Float().tag(sync=True)  # Unix milliseconds of the last update
     clicked = t.Dict()  # not synced: the page only sends messages, so this side alone writes the widget's state
+    brushed = t.Dict()
     _pushed = False  # whether this kernel has sent the library to its page …
     _arrived = threading.Event()  # … and whether the page has said that it has it
 
@@ -153,6 +157,8 @@ class LiveFigure(anywidget.AnyWidget):
                 LiveFigure._arrived.set()
             case {"type": "clicked", "at": dict(at)}:
                 self.clicked = {**at, "n": self.clicked.get("n", 0) + 1}
+            case {"type": "brushed", "at": dict(at)}:
+                self.brushed = {**at, "n": self.brushed.get("n", 0) + 1}
             case {"type": "shown", "shown": bool(shown)}:
                 self.shown = shown
                 if shown:

@@ -4,8 +4,8 @@ const STATES = {
   stopped: ["■", "Stopped"], done: ["✓", "Done"], failed: ["✗", "Failed"], watching: ["◉", "Watching"],
 };
 const MARKS = { complete: "●", pruned: "–", failed: "×", interrupted: "□", running: "○" };
-const TABS = [["progress", "Progress"], ["model", "Model"], ["curves", "Curves"], ["trials", "Trials"], ["log", "Log"]];
-const KEYS = [["space", "start or pause"], ["s", "one step"], [".", "stop (asks once)"], ["← →", "walk through the trials"], ["?", "this help"]];
+const TABS = [["progress", "Progress"], ["model", "Model"], ["curves", "Curves"], ["coordinates", "Coordinates"], ["contour", "Contour"], ["trials", "Trials"], ["log", "Log"]];
+const KEYS = [["space", "start or pause"], ["s", "one step"], [".", "stop (asks once)"], ["← →", "walk through the trials"], ["Esc", "lift the brush"], ["?", "this help"]];
 const EMPTY = "No trial yet. Press Start, or Step for one at a time.";
 const UNSAVED = "This run lives in the kernel's memory and ends with it. wb.optimize(..., name=\"mlp\") keeps it in a file from its first trial.";
 const ENDED = ["stopped", "done", "failed"];
@@ -164,6 +164,7 @@ function tableOf(model, send) {
       row.dataset.key = key;
       row.classList.toggle("wb-chosen", t.picked === r[0]);
       row.classList.toggle("wb-best", t.best === r[0]);
+      row.classList.toggle("wb-faded", !!t.faded?.includes(r[0]));
       return row;
     });
     if (!rows.length) rows.push(h("tr", {}, h("td", { colSpan: t.names.length + 5, className: "wb-empty" }, EMPTY)));
@@ -254,8 +255,8 @@ function render({ model, el }) {
 
   // ---- the parts
   const top = topOf(model, send, say);
-  const figures = Object.fromEntries(["progress", "model", "curves"].map((name) => [name, h("div", { className: "wb-figure" })]));
-  const parts = { progress: { nodes: [figures.progress], draw() {} }, model: modelOf(model, send, figures.model), curves: { nodes: [figures.curves], draw() {} }, trials: tableOf(model, send), log: logOf(model) };
+  const figures = Object.fromEntries(["progress", "model", "curves", "coordinates", "contour"].map((name) => [name, h("div", { className: "wb-figure" })]));
+  const parts = { progress: { nodes: [figures.progress], draw() {} }, model: modelOf(model, send, figures.model), curves: { nodes: [figures.curves], draw() {} }, coordinates: coordinatesOf(model, send, figures.coordinates), contour: contourOf(model, send, figures.contour), trials: tableOf(model, send), log: logOf(model) };
   const foot = footOf(model, send, show);
   const id = `wb${Math.random().toString(36).slice(2, 8)}`;
   const panes = Object.fromEntries(TABS.map(([key]) => [key, h("div", { id: `${id}-${key}`, role: "tabpanel", className: `wb-pane wb-${key}` }, parts[key].nodes)]));
@@ -303,6 +304,7 @@ function render({ model, el }) {
   const always = { ArrowRight: () => send({ cmd: "move", by: 1 }), ArrowLeft: () => send({ cmd: "move", by: -1 }), "?": () => help.click() };
   const driving = { " ": top.toggle, s: top.step, ".": top.stop };
   function onkeydown(e) {
+    if (e.key === "Escape") send({ cmd: "lift" });
     e.stopPropagation();                         // JupyterLab would take the keys for its own commands
     const own = e.target.closest("input, select, textarea, pre, .wb-space-pane, .wb-scroll, .wb-lines, .js-plotly-plot");
     const press = e.target.closest("button, summary") && (e.key === " " || e.key === "Enter");
@@ -321,7 +323,7 @@ function render({ model, el }) {
   // ---- what comes in
   const on = {
     "change:head": () => { top.draw(); drawFold(); if (notice.classList.contains("wb-quietly")) say(""); }, "change:table": parts.trials.draw, "change:lines": parts.log.draw,
-    "change:picked": foot.draw, "change:model": parts.model.draw, "change:ack": heard, "change:said": heard,
+    "change:picked": foot.draw, "change:model": parts.model.draw, "change:coordinates": parts.coordinates.draw, "change:contour": parts.contour.draw, "change:ack": heard, "change:said": heard,
   };
   for (const [event, act] of Object.entries(on)) model.on(event, act);
   for (const act of new Set(Object.values(on))) act();

@@ -27,7 +27,15 @@ from workbench_widgets.pump import pump
 from workbench_widgets.space_editor import SpaceEditor
 from workbench_widgets.threads import answer_at_once
 from workbench_widgets.view import FigureView, Selection
-from workbench_widgets.views import CurvesView, HistoryView, LogView, ModelView, TrialsView
+from workbench_widgets.views import (
+    ContourView,
+    CoordinatesView,
+    CurvesView,
+    HistoryView,
+    LogView,
+    ModelView,
+    TrialsView,
+)
 from workbench_widgets.words import first_line, number, short
 
 HERE = Path(__file__).parent
@@ -45,13 +53,15 @@ class RunPanel(anywidget.AnyWidget):
         Which trial is picked; given to several views it links them.
     """
 
-    _esm = HERE / "run_panel.js"
+    _esm = "\n".join((HERE / f"run_panel{part}.js").read_text(encoding="utf-8") for part in ("", "_maps"))
     _css = HERE / "run_panel.css"
     head = t.Dict().tag(sync=True)  # the first lines: state, progress, best, times, settings
     table = t.Dict().tag(sync=True)
     lines: Any = t.List().tag(sync=True)
     picked = t.Dict().tag(sync=True)  # the selected trial, else the best
     model = t.Dict().tag(sync=True)  # what stands beside the picture of the model
+    coordinates = t.Dict().tag(sync=True)  # what stands above the parallel coordinates, and above the contour map
+    contour = t.Dict().tag(sync=True)
     said = t.Dict().tag(sync=True)  # the answer to the last command that could not be obeyed
     ack = t.Int().tag(sync=True)  # commands carried out
     parts = t.Dict().tag(sync=True, **ipywidgets.widget_serialization)
@@ -67,6 +77,8 @@ class RunPanel(anywidget.AnyWidget):
         self._model = ModelView(*shared)
         self._figures: dict[str, FigureView] = {"progress": HistoryView(*shared), "model": self._model,
                                                 "curves": CurvesView(*shared)}
+        self._coordinates = self._figures["coordinates"] = CoordinatesView(*shared)
+        self._contour = self._figures["contour"] = ContourView(*shared)
         self._table = TrialsView(lambda page: self._put(table=page), *shared)
         self._lines = LogView(lambda lines: self._put(lines=lines), *shared)
         self._lines.fold(first)
@@ -78,7 +90,8 @@ class RunPanel(anywidget.AnyWidget):
             self.editor = parts["space"] = SpaceEditor(run.space, locked=len(self.trials) > 0)
             self.editor.observe(lambda change: self.command({"cmd": "space", "space": change["new"]}), "space")
         super().__init__(parts=parts, head=self._head(), picked=self._picked(), table=self._table.content(),
-                         lines=list(self._lines.lines), model=self._model.content)
+                         lines=list(self._lines.lines), model=self._model.content, coordinates=self._coordinates.content,
+                         contour=self._contour.content)
         self._table.touch()
         self.on_msg(lambda _, message, __: self.command(message))
         answer_at_once(self)
@@ -122,7 +135,7 @@ class RunPanel(anywidget.AnyWidget):
             self.ack += n
         for figure in self._figures.values():
             figure.draw()
-        self._put(model=self._model.content)
+        self._put(model=self._model.content, coordinates=self._coordinates.content, contour=self._contour.content)
 
     def _show_space(self) -> None:
         """Let the editor follow the run's space, where somebody else has changed it, and its freedom to change."""
@@ -240,6 +253,12 @@ class RunPanel(anywidget.AnyWidget):
                 self._pinned = not self._pinned
             case {"cmd": "along", "x": str(x)}:
                 self._model.along(x, m.get("y") or None)
+            case {"cmd": "contour", "x": str(x), "y": str(y)}:
+                self._contour.along(x, y)
+            case {"cmd": "brush", "axis": str(key), "from": int() | float() as low, "to": int() | float() as high}:
+                self._coordinates.brush(key, low, high, add=bool(m.get("add")))
+            case {"cmd": "lift"}:
+                self._coordinates.lift(m.get("axis"))
             case {"cmd": "page", "page": int(page)}:
                 self._table.turn_to(page)
             case {"cmd": "sort", "by": str(column)}:

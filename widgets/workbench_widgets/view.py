@@ -31,10 +31,19 @@ class View(Protocol):
 
 
 class Selection:
-    """Which trial is picked, shared by linked views."""
+    """Which trial is picked, and which trials are brushed; shared by linked views.
+
+    Attributes
+    ----------
+    trial
+        Number of the picked trial, or None.
+    brushed
+        Numbers of the brushed trials; None while there is no brush. Views fade the others.
+    """
 
     def __init__(self) -> None:
         self.trial: int | None = None
+        self.brushed: frozenset[int] | None = None
         self._listeners: list[Callable[[int | None], Any]] = []
         self._lock = threading.Lock()
 
@@ -48,8 +57,19 @@ class Selection:
         for tell in listeners:
             tell(trial)
 
+    def brush(self, trials: Iterable[int] | None) -> None:
+        """Brush these trials (None: lift the brush) and tell all listeners."""
+        brushed = None if trials is None else frozenset(trials)
+        with self._lock:
+            if brushed == self.brushed:
+                return
+            self.brushed = brushed
+            listeners = list(self._listeners)
+        for tell in listeners:
+            tell(self.trial)
+
     def listen(self, tell: Callable[[int | None], Any]) -> None:
-        """Call ``tell`` whenever the selection changes."""
+        """Call ``tell`` with the picked trial whenever the selection changes."""
         with self._lock:
             self._listeners.append(tell)
 

@@ -18,19 +18,23 @@ POINTS = 60  # of a curve in the crowd
 POINTS_ALONE = 400  # of one that is drawn by itself
 
 
-def curves(trials: Trials, selected: int | None = None) -> dict[str, Any]:
+def curves(trials: Trials, selected: int | None = None, brushed: frozenset[int] | None = None) -> dict[str, Any]:
     """Draw the newest learning curves, and always the best trial's and the selected one's.
 
     The crowd is one trace a state, so that many curves cost no more than few; a click picks a trial all the same.
+    Trials that are not brushed fade, and leave the room to brushed ones.
     """
     with_curve = [t for t in trials.by_number.values() if t.curve]
     if not with_curve:
         return empty("No learning curve. An objective that yields one loss per epoch, or reports to Optuna, has one.")
     alone = {"best": trials.best, "selected": trials.by_number.get(-1 if selected is None else selected)}
     drawn = [t for t in alone.values() if t is not None and t.curve]
-    crowd = [t for t in with_curve[-MAX_CURVES:] if all(t is not other for other in drawn)]
-    data = [_crowd(trials, [t for t in crowd if t.state == state], state) for state in _COLORS
-            if any(t.state == state for t in crowd)]
+    order = with_curve if brushed is None else sorted(with_curve, key=lambda t: t.number in brushed)  # stable
+    crowd = [t for t in order[-MAX_CURVES:] if all(t is not other for other in drawn)]
+    on = [t for t in crowd if brushed is None or t.number in brushed]
+    off = [t for t in crowd if brushed is not None and t.number not in brushed]
+    data = [{**_crowd(trials, off, "not brushed"), "opacity": 0.25}] if off else []
+    data += [_crowd(trials, some, state) for state in _COLORS if (some := [t for t in on if t.state == state])]
     for name, color in (("best", m.GREEN), ("selected", m.RED)):
         t = alone[name]
         if t is not None and t.curve and (name == "best" or t is not trials.best):
@@ -60,7 +64,7 @@ def _crowd(trials: Trials, some: list[Trial], state: str) -> m.Dict:
     x = np.concatenate([a for steps, _ in parts for a in (steps, gap)])
     y = np.concatenate([a for _, values in parts for a in (values, gap)])
     numbers = np.concatenate([np.full(len(steps) + 1, t.number) for t, (steps, _) in zip(some, parts, strict=True)])
-    trace = m.line(x, y, state, _COLORS[state], width=1.5, dash="dot" if state == "pruned" else "solid")
+    trace = m.line(x, y, state, _COLORS.get(state, m.GREY), width=1.5, dash="dot" if state == "pruned" else "solid")
     short = any(len(t.curve) == 1 for t in some)
     return {**trace, "mode": "lines+markers" if short else "lines", "marker": {"size": 5}, "customdata": numbers,
             "opacity": 1.0 if state == "running" else 0.55, "connectgaps": False,

@@ -14,6 +14,7 @@ from workbench.trials import Trial, Trials
 _MARKS = {"complete": ("circle", m.BLUE), "pruned": ("line-ew", m.PURPLE), "failed": ("x-thin", m.RED),
           "interrupted": ("square-open", m.GREY)}
 MAX_DOTS = 300
+FADED = 0.12  # opacity of what is not brushed
 
 
 def hover_text(t: Trial) -> str:
@@ -24,10 +25,10 @@ def hover_text(t: Trial) -> str:
     return "<br>".join([f"<b>trial {t.number}</b> ({t.state})", *lines, *more])
 
 
-def history(trials: Trials, selected: int | None = None) -> dict[str, Any]:
+def history(trials: Trials, selected: int | None = None, brushed: frozenset[int] | None = None) -> dict[str, Any]:
     """Draw the values of all trials in the order of their results, and the best so far.
 
-    Failed trials, which have no value, stand as crosses at the top of the picture.
+    Failed trials, which have no value, stand as crosses at the top of the picture. Trials that are not brushed fade.
     """
     told = [trials.by_number[k] for k in trials.told]
     if not told:
@@ -47,7 +48,9 @@ def history(trials: Trials, selected: int | None = None) -> dict[str, Any]:
         hover = "%{text}" if state == "failed" else "%{text}<br>value %{y:.4g}"
         dots = m.dots(place[rows].astype(float), y, state, color, size=8 if len(told) <= 100 else 6, symbol=symbol,
                       hover=hover)
-        data.append({**dots, "opacity": 0.8, "text": [hover_text(told[i]) for i in rows],
+        if brushed is not None:
+            dots["marker"]["opacity"] = np.array([0.9 if told[i].number in brushed else FADED for i in rows])
+        data.append({**dots, "opacity": 0.8 if brushed is None else 1.0, "text": [hover_text(told[i]) for i in rows],
                      "customdata": [told[i].number for i in rows]})
     data += _best_line(told, values, place, maximize=trials.maximize)
     if trials.best is not None:

@@ -15,4 +15,4 @@ class CurvesView(FigureView):
 
     def picture(self) -> dict[str, Any]:
         """Return what was folded as a plain plotly dict."""
-        return curves(self.trials, self.selection.trial)
+        return curves(self.trials, self.selection.trial, self.selection.brushed)

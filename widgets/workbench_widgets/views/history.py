@@ -13,4 +13,4 @@ class HistoryView(FigureView):
 
     def picture(self) -> dict[str, Any]:
         """Return what was folded as a plain plotly dict."""
-        return history(self.trials, self.selection.trial)
+        return history(self.trials, self.selection.trial, self.selection.brushed)

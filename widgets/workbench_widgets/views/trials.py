@@ -57,8 +57,10 @@ class TrialsView(Paced):
         order = known + [tr for tr in order if self._value(tr) is None]  # what has no value stands last, both ways
         pages = max(1, -(-len(order) // PAGE))
         page = min(self._page, pages - 1)
-        best = self.trials.best
-        return {"names": names, "rows": [self._row(tr, names) for tr in order[page * PAGE:(page + 1) * PAGE]],
+        best, brushed = self.trials.best, self.selection.brushed
+        shown = order[page * PAGE:(page + 1) * PAGE]
+        return {"names": names, "rows": [self._row(tr, names) for tr in shown],
+                "faded": [] if brushed is None else [tr.number for tr in shown if tr.number not in brushed],
                 "page": page, "pages": pages, "by": self._by, "down": self._down, "total": len(order),
                 "best": None if best is None else best.number, "picked": self.selection.trial}
 

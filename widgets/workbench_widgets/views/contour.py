@@ -1,0 +1,105 @@
+"""Live view: the loss over two parameters, results as marks on the map of a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.plots.contour import HEIGHT, Map, contour, map_of, words
+from workbench.plots.figure import empty
+from workbench.replay import Replay
+from workbench.search.surrogate_why import SurrogateExplanation
+from workbench.space import Space
+from workbench.trials import Trial, Trials
+from workbench_widgets.view import FigureView, Selection
+
+
+class ContourView(FigureView):
+    """Results over any two parameters, and the map of the search's own model, or of one that is fitted to the results."""
+
+    every_s = 0.4
+    hidden_s = None
+
+    def __init__(self, trials: Trials | None = None, selection: Selection | None = None) -> None:
+        self._along: tuple[str | None, str | None] = (None, None)
+        self._replay: Replay | None = None
+        self._map: tuple[Any, Map | None] | None = None  # for what it was made, and the map
+        super().__init__(trials, selection)
+        self.content = self._content()
+
+    def along(self, x: str | None, y: str | None = None) -> None:
+        """Choose the two parameters."""
+        self._along = (x, y)
+        self.touch()
+
+    def show(self) -> None:
+        """Send the picture, and what stands above it."""
+        super().show()
+        self.content = self._content()
+
+    def picture(self) -> dict[str, Any]:
+        """Return what was folded as a plain plotly dict."""
+        space, newest = self._space()
+        if newest is None:
+            return empty("The losses over two parameters. Press Start, or Step.", height=HEIGHT)
+        if space is None:
+            return empty("An Optuna objective makes its space as it goes. Declare the space (wb.Space) to see the map.",
+                         height=HEIGHT)
+        if len(space) < 2:
+            return empty("A map needs two parameters; this space has fewer. The Model tab shows the one.", height=HEIGHT)
+        x, y = self._axes(space)
+        found = self._mapped(space, newest, x, y)
+        return contour(self.trials, space, x, y, found, brushed=self.selection.brushed, selected=self.selection.trial)
+
+    def _content(self) -> dict[str, Any]:
+        """Return what stands above the picture: the parameters, which are shown, and what the map is."""
+        space, newest = self._space()
+        if newest is None or space is None or len(space) < 2:
+            return {"names": [], "x": None, "y": None, "words": ""}
+        x, y = self._axes(space)
+        found = self._mapped(space, newest, x, y)
+        n = sum(self.trials.by_number[k].state != "interrupted" for k in list(self.trials.told))
+        both = sum(x in t.config and y in t.config for k in list(self.trials.told)
+                   if (t := self.trials.by_number[k]).state != "interrupted")
+        return {"names": list(space.names), "x": x, "y": y, "words": words(found, both, n)}
+
+    def _space(self) -> tuple[Space | None, Trial | None]:
+        newest = next(reversed(list(self.trials.by_number.values())), None)
+        if newest is None:
+            return None, None
+        if self._replay is None:
+            self._replay = Replay(self.trials)
+        return self._replay.space_of(newest.number), newest
+
+    def _axes(self, space: Space) -> tuple[str, str]:
+        """Return the chosen pair; else the first two parameters that are always there, numbers before choices."""
+        always = [c for c in space.columns if not c.parents]
+        order = [c.name for c in sorted(always, key=lambda c: c.kind == "choice")] + list(space.names)
+        x, y = self._along
+        x = x if x in space.params else order[0]
+        y = y if y in space.params and y != x else next(name for name in order if name != x)
+        assert x is not None
+        assert y is not None
+        return x, y
+
+    def _mapped(self, space: Space, newest: Trial, x: str, y: str) -> Map | None:
+        """Compute the map, once for what is known and the pair."""
+        told = len(self.trials.told)
+        key = (told, newest.number, id(space), x, y)
+        if self._map is None or self._map[0] != key:
+            assert self._replay is not None
+            guided = self._guided(space)
+            results = self._replay.results(newest.number)
+            seen = self._replay.history_before(guided.number) if guided is not None else results
+            why = guided.why if guided is not None and isinstance(guided.why, SurrogateExplanation) else None
+            self._map = key, map_of(seen, why, results, x, y)
+        return self._map[1]
+
+    def _guided(self, space: Space) -> Trial | None:
+        """Return the newest trial that a surrogate chose in this space, if it is one of the last ones."""
+        assert self._replay is not None
+        for t in reversed(list(self.trials.by_number.values())[-20:]):
+            if isinstance(t.why, SurrogateExplanation) and self._replay.space_of(t.number) is space:
+                return t
+        return None
+
+
