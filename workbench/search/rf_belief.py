@@ -60,7 +60,7 @@ class ForestBelief:
     def importance(self) -> Array:
         """Share of the splits' gain per parameter, shape (d,)."""
         d = len(self.features.space)
-        return np.bincount(self.features.columns, self.forest.importance(), minlength=d)
+        return np.bincount(self.features.columns, self.forest.importance(), minlength=d).astype(float)
 
 
 def believe(history: History, *, n_trees: int, seed: int) -> ForestBelief:
