@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from workbench.optuna_bridge import Sampler
     from workbench.run import Run
+    from workbench.search.cma_es import CMAES
     from workbench.search.differential_evolution import DifferentialEvolution
     from workbench.search.genetic import Genetic
     from workbench.search.gp_bo import GPBO
@@ -41,7 +42,7 @@ _HOME = {
     "Space": "space", "Float": "space", "Int": "space", "Choice": "space",
     "optimize": "api", "open": "api", "watch": "api", "tune": "automl.tune", "Run": "run",
     "GPBO": "search.gp_bo", "RFBO": "search.rf_bo",
-    "TPE": "search.tpe", "Random": "search.random", "QuasiRandom": "search.quasi_random",
+    "TPE": "search.tpe", "CMAES": "search.cma_es", "Random": "search.random", "QuasiRandom": "search.quasi_random",
     "Grid": "search.grid", "recommend": "search.recommend",
     "Genetic": "search.genetic", "DifferentialEvolution": "search.differential_evolution",
     "ParticleSwarm": "search.particle_swarm",
@@ -51,7 +52,7 @@ _HOME = {
 }
 
 __all__ = [
-    "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "DifferentialEvolution", "Float", "Genetic", "Grid", "Int",
+    "CMAES", "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "DifferentialEvolution", "Float", "Genetic", "Grid", "Int",
     "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
     "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "open", "optimize", "recommend",
     "tune", "watch",

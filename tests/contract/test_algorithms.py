@@ -12,7 +12,8 @@ from workbench.errors import SearchExhausted
 from workbench.history import Explanation, History
 
 ALGORITHMS = {"random": wb.Random(), "grid": wb.Grid(k=5), "gp": wb.GPBO(n_startup=5), "forest": wb.RFBO(n_startup=5),
-              "tpe": wb.TPE(n_startup=5), "genetic": wb.Genetic(population_size=4),
+              "tpe": wb.TPE(n_startup=5), "cma": wb.CMAES(), "cma with margin": wb.CMAES(population=4, margin=True, restart="bipop"),
+              "genetic": wb.Genetic(population_size=4),
               "ageing": wb.Genetic(population_size=4, update="age", crossover="sbx"),
               "de": wb.DifferentialEvolution(population_size=4), "swarm": wb.ParticleSwarm(swarm_size=4, topology="ring"),
               "fine grid": wb.Grid(k=2, refine=True), "sobol": wb.QuasiRandom(), "halton": wb.QuasiRandom("halton")}
@@ -101,7 +102,7 @@ def test_many_equal_points_are_no_reason_to_fail(algorithm, space):
     check(space, ask(algorithm, History.of(space, x, np.arange(12.0))))
 
 
-@pytest.mark.parametrize("name", ["grid", "gp", "forest", "tpe"])
+@pytest.mark.parametrize("name", ["grid", "gp", "forest", "tpe", "cma"])
 def test_running_points_are_respected(name):
     """In a discrete space of twelve points none comes twice, running ones included."""
     space = wb.Space(a=wb.Int(0, 2), b=wb.Choice(*"wxyz"))

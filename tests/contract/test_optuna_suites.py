@@ -23,6 +23,7 @@ ALGORITHMS = {
     "Halton": wb.QuasiRandom("halton"),
     # few start-up trials: the suites tell few trials, and the models should be met too
     "TPE": wb.TPE(n_startup=2),
+    "CMAES": wb.CMAES(population=4),
     "Genetic": wb.Genetic(population_size=2),
     "DifferentialEvolution": wb.DifferentialEvolution(population_size=4),
     "ParticleSwarm": wb.ParticleSwarm(swarm_size=2),

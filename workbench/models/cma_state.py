@@ -120,7 +120,7 @@ class CMAState:
     def root(self) -> Array:
         """Lower triangular L with sigma^2 C = L L', positive on its diagonal."""
         B, D = self.axes
-        R = np.linalg.qr((B * (self.sigma * D)).T, mode="r")  # unlike Cholesky's method, this cannot fail
+        _, R = np.linalg.qr((B * (self.sigma * D)).T)  # unlike Cholesky's method, this cannot fail
         return np.asarray((R * np.where(np.diag(R) < 0, -1.0, 1.0)[:, None]).T)
 
     def sample(self, rng: np.random.Generator) -> Array:

@@ -10,8 +10,10 @@ from workbench.history import Drawn, Explanation, History
 from workbench.models.acquisition import LABELS
 from workbench.plots import evolution
 from workbench.plots import marks as m
+from workbench.plots.cma import cma
 from workbench.plots.figure import empty, safe
 from workbench.plots.swarm import Plane, differences, swarm
+from workbench.search.cma_why import CMAExplanation
 from workbench.search.differential_evolution import DEExplanation
 from workbench.search.genetic import GeneticExplanation
 from workbench.search.particle_swarm import SwarmExplanation
@@ -51,6 +53,8 @@ def model(history: History, why: Explanation | None, name: str, name_y: str | No
             return posterior(slice_1d(history, why, name), history.space, sign=sign)
         case TPEExplanation():
             return tpe(densities(history, why, name), history.space)
+        case CMAExplanation():
+            return cma(history, why, _plane(history.space, name, name_y))
         case GeneticExplanation():
             lines = () if trials is None else evolution.descent(trials, history.space)
             return evolution.family(history, why, name, axis(history.space, name), lines=lines, sign=sign)

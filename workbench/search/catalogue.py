@@ -8,6 +8,7 @@ from typing import Any
 
 from workbench.errors import StorageError
 from workbench.history import Algorithm
+from workbench.search.cma_es import CMAES
 from workbench.search.differential_evolution import DifferentialEvolution
 from workbench.search.genetic import Genetic
 from workbench.search.gp_bo import GPBO
@@ -19,7 +20,7 @@ from workbench.search.rf_bo import RFBO
 from workbench.search.tpe import TPE
 
 ALGORITHMS: dict[str, type[Any]] = {c.__name__: c for c in (
-    GPBO, RFBO, TPE, Random, Grid, QuasiRandom, Genetic, DifferentialEvolution, ParticleSwarm)}
+    GPBO, RFBO, TPE, CMAES, Random, Grid, QuasiRandom, Genetic, DifferentialEvolution, ParticleSwarm)}
 
 LABELLED: dict[str, Algorithm] = {
     "GP-BO · log-EI": GPBO(),
@@ -28,6 +29,7 @@ LABELLED: dict[str, Algorithm] = {
     "GP-BO · LCB": GPBO(acquisition="lcb"),
     "RF-BO (SMAC)": RFBO(),
     "TPE": TPE(),
+    "CMA-ES": CMAES(),
     "Genetic algorithm": Genetic(),
     "Differential evolution": DifferentialEvolution(),
     "Particle swarm": ParticleSwarm(),

@@ -8,6 +8,7 @@ from workbench.history import Drawn
 from workbench.plots.figure import empty
 from workbench.plots.model import HEIGHT, model, without
 from workbench.replay import Replay
+from workbench.search.cma_why import CMAExplanation
 from workbench.search.differential_evolution import DEExplanation
 from workbench.search.particle_swarm import SwarmExplanation
 from workbench.search.surrogate_why import SurrogateExplanation
@@ -15,7 +16,7 @@ from workbench.space import Space
 from workbench.trials import Trial, Trials
 from workbench_widgets.view import FigureView, Selection
 
-OVER_TWO = (SurrogateExplanation, DEExplanation, SwarmExplanation)  # can be shown over two parameters
+OVER_TWO = (SurrogateExplanation, CMAExplanation, DEExplanation, SwarmExplanation)  # can be shown over two parameters
 
 
 class ModelView(FigureView):
