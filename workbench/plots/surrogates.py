@@ -137,9 +137,11 @@ def cost(n: Sequence[int], milliseconds: Mapping[str, Sequence[float | None]]) -
             notes.append(f"{safe(name)} ∝ n^{slope:.1f}")
     text = "Time of a suggestion" + (f", late in the run: {', '.join(notes)}" if notes else "")
     log = {"type": "log", "fixedrange": True}
+    ticks = [k * 10.0**e for e in range(-3, 7) for k in (1, 2, 5)]
     return {"data": data, "layout": {
         "height": HEIGHT, "title": m.title(text), "legend": m.LEGEND, "margin": {"l": 60, "r": 16, "t": 76, "b": 44},
-        "xaxis": {**log, "title": {"text": "finished trials"}}, "yaxis": {**log, "title": {"text": "milliseconds"}}}}
+        "xaxis": {**log, "title": {"text": "finished trials"}, "tickvals": at},
+        "yaxis": {**log, "title": {"text": "milliseconds"}, "tickvals": ticks, "ticktext": [f"{t:g}" for t in ticks]}}}
 
 
 def _slope(n: Array, y: Array) -> float | None:
