@@ -111,6 +111,8 @@ function listenForBrushes(gd, model, signal) {
     if (!inside || Math.abs(x.d2p(axes[axis]) - x.d2p(u)) > 28) return;
     at = { axis, x: x._offset + x.d2p(axes[axis]), from: v };
   }, { capture: true, signal });
+  // plotly would begin a drag of its own, whose cover over the whole page a shift key may leave behind
+  gd.addEventListener("mousedown", (e) => { if (at) { e.stopPropagation(); e.preventDefault(); } }, { capture: true, signal });
   window.addEventListener("pointermove", (e) => {
     if (!at) return;
     const { y, v } = place(e);

@@ -172,6 +172,12 @@ class Scale:
         """Return plotly's settings: the better, the more yellow."""
         return {"colorscale": CIVIDIS, "reversescale": self.word == "loss", "cmin": self.low, "cmax": self.high}
 
+    def outlines(self, values: Array) -> list[str]:
+        """Return an outline for each mark that stands on the map of the same colour: dark around light ones."""
+        share = (self(values) - self.low) / (self.high - self.low)
+        good = share < 0.5 if self.word == "loss" else share >= 0.5
+        return ["#333333" if g else "#ffffff" for g in good.tolist()]
+
     def bar(self) -> m.Dict:
         """Return the colour bar, in values."""
         ticks = np.linspace(self.low, self.high, 5)
@@ -202,7 +208,8 @@ def _hatching(space: Space, at: Array, name_x: str, name_y: str) -> list[m.Dict]
     if not off.any():
         return []
     y, x = np.nonzero(off)
-    strokes = m.dots(side[x], side[y], "not allowed", m.GREY, size=9, symbol="line-ne", hover="not allowed here")
+    strokes = m.dots(side[x], side[y], "forbidden or inactive", m.GREY, size=9, symbol="line-ne",
+                     hover="forbidden, or one of the two is inactive")
     strokes["marker"]["line"]["width"] = 1
     return [strokes]
 
@@ -218,7 +225,8 @@ def _marks(dots: Marks, scale: Scale, brushed: frozenset[int] | None) -> list[m.
         trace = m.dots(dots.x[known], dots.y[known], "results", m.GREY, size=size, legend=False,
                        hover=f"trial %{{customdata[0]}}<br>{scale.word} %{{customdata[1]:.4g}}")
         trace["marker"] = {"size": size, "color": scale(dots.values[known]), **scale.colours(), "colorbar": scale.bar(),
-                           "line": {"color": "#ffffff", "width": 1.2}, "opacity": np.where(on[known], 1.0, FADED)}
+                           "line": {"color": scale.outlines(dots.values[known]), "width": 1.2},
+                           "opacity": np.where(on[known], 1.0, FADED)}
         data.append({**trace, "customdata": shown})
     if not known.all():
         trace = m.dots(dots.x[~known], dots.y[~known], "no loss", m.RED, size=size, symbol="x-thin",

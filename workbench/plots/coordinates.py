@@ -209,6 +209,6 @@ def _layout(t: Table, trials: Trials, brush: Brush, edges: Array, words: str) ->
     return {"title": m.title(f"From parameters to {t.axes[-1].label} · {words}"), "height": HEIGHT, "dragmode": False,
             "hovermode": "closest", "shapes": shapes, "legend": {**m.LEGEND, "y": 1.1},
             "meta": {"brush": list(range(d))}, "margin": {"l": 20, "r": 30, "t": 84, "b": 16},
-            "xaxis": {**hidden, "side": "top", "range": [-0.62, d - 0.75], "tickvals": list(range(d)), "ticks": "",
+            "xaxis": {**hidden, "side": "top", "range": [-0.45, d - 0.8], "tickvals": list(range(d)), "ticks": "",
                       "ticktext": [f"<b>{safe(m.cut(a.label, 18))}</b>" for a in t.axes]},
             "yaxis": {**hidden, "range": [-0.04, 1.04], "showticklabels": False}}
