@@ -273,6 +273,11 @@ function render({ model, el }) {
     if (figures[name]) embed(name, figures[name]);
     model.send({ cmd: "tab", tab: name });
   }
+  function brushed() {                           // other tabs fade trials: the tab's name says who does it
+    const { n, words } = model.get("coordinates");
+    put(tabs.coordinates, n == null ? "Coordinates" : `Coordinates · ${n} brushed`);
+    set(tabs.coordinates, "title", n == null ? "" : `${words}; Esc lifts the brush`);
+  }
   function walkTabs(e) {
     const i = TABS.findIndex(([key]) => key === tab), next = { ArrowRight: i + 1, ArrowLeft: i - 1 + TABS.length, Home: 0, End: TABS.length - 1 }[e.key];
     if (next === undefined) return;
@@ -323,7 +328,7 @@ function render({ model, el }) {
   // ---- what comes in
   const on = {
     "change:head": () => { top.draw(); drawFold(); if (notice.classList.contains("wb-quietly")) say(""); }, "change:table": parts.trials.draw, "change:lines": parts.log.draw,
-    "change:picked": foot.draw, "change:model": parts.model.draw, "change:coordinates": parts.coordinates.draw, "change:contour": parts.contour.draw, "change:ack": heard, "change:said": heard,
+    "change:picked": foot.draw, "change:model": parts.model.draw, "change:coordinates": () => { parts.coordinates.draw(); brushed(); }, "change:contour": parts.contour.draw, "change:ack": heard, "change:said": heard,
   };
   for (const [event, act] of Object.entries(on)) model.on(event, act);
   for (const act of new Set(Object.values(on))) act();

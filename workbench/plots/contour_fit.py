@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -78,4 +79,4 @@ def fitted(history: History) -> SurrogateExplanation | None:
     best = int(np.argmin(np.where(finite, history.y, np.inf)))
     x, loss = history.x[best], float(history.y[best])
     kind = FittedGP if len(history) <= GP_UP_TO else FittedForest
-    return kind(x, "ei", 0.0, loss, loss, x, loss, 0.0, x[None], np.zeros(1))
+    return kind(x, "lcb", 0.0, math.nan, loss, x, loss, 0.0, x[None], np.zeros(1))

@@ -104,11 +104,11 @@ def coordinates(trials: Trials, brush: Brush | None = None, brushed: frozenset[i
     groups += [(on & has_loss & (colour == k), c, f"loss {k + 1} of {N_COLOURS}", 1.5) for k, c in enumerate(RAMP)]
     for mask, c, name, width in groups:
         if (mask & rows).any():
-            data += _lines(t, y, np.flatnonzero(mask & rows), name, c, width)
+            data += _lines(t, y, np.flatnonzero(mask & rows), name, c, width, legend=name == "no loss")
     best = trials.best
     for number, name, c in ((None if best is None else best.number, "best", m.GREEN), (selected, "picked", m.ORANGE)):
         one = np.flatnonzero([tr.number == number for tr in t.trials])
-        data += _lines(t, y, one, name, c, 3.5, legend=True) if len(one) else []
+        data += _lines(t, y, one, name, c, 3.5 if on[one].all() else 1.5, legend=True) if len(one) else []
     return {"data": data, "layout": _layout(t, trials, brush or {}, edges, said(t, rows, brushed))}
 
 

@@ -71,12 +71,14 @@ class CoordinatesView(FigureView):
         """Return the axes for a drop-down, and in words what is brushed."""
         t = table(self.trials)
         if not t.trials:
-            return {"axes": [], "brush": [], "words": ""}
+            return {"axes": [], "brush": [], "n": None, "words": ""}
         rows = drawn_rows(t, self.trials, self.selection.brushed, self.selection.trial)
         known = {a.key: a for a in t.axes}
         brush = [[k, f"{known[k].label}: {' or '.join(_words(known[k], i) for i in intervals)}"]
                  for k, intervals in self.brushes.items() if k in known]
-        return {"axes": [_entry(a) for a in t.axes], "brush": brush, "words": said(t, rows, self.selection.brushed)}
+        brushed = self.selection.brushed
+        return {"axes": [_entry(a) for a in t.axes], "brush": brush, "n": None if brushed is None else len(brushed),
+                "words": said(t, rows, brushed)}
 
     def _dragged(self, drag: dict[str, Any]) -> None:
         """Answer a drag along an axis, or a short one that lifts its brush."""
