@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from workbench.errors import (
         ConfigError,
         LogError,
+        MissingExtra,
         ObjectiveError,
         RunError,
         SearchExhausted,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from workbench.search.genetic import Genetic
     from workbench.search.gp_bo import GPBO
     from workbench.search.grid import Grid
+    from workbench.search.latent_bo import LatentBO
+    from workbench.search.nn_bo import BOHAMIANN, DNGO
     from workbench.search.particle_swarm import ParticleSwarm
     from workbench.search.quasi_random import QuasiRandom
     from workbench.search.random import Random
@@ -46,12 +49,15 @@ _HOME = {
     "Grid": "search.grid", "recommend": "search.recommend",
     "Genetic": "search.genetic", "DifferentialEvolution": "search.differential_evolution",
     "ParticleSwarm": "search.particle_swarm",
+    "DNGO": "search.nn_bo", "BOHAMIANN": "search.nn_bo", "LatentBO": "search.latent_bo",
     "Sampler": "optuna_bridge",
     "WorkbenchError": "errors", "SpaceError": "errors", "ConfigError": "errors", "ObjectiveError": "errors",
     "RunError": "errors", "StorageError": "errors", "LogError": "errors", "SearchExhausted": "errors",
+    "MissingExtra": "errors",
 }
 
 __all__ = [
+    "BOHAMIANN", "DNGO", "LatentBO", "MissingExtra",
     "CMAES", "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "DifferentialEvolution", "Float", "Genetic", "Grid", "Int",
     "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
     "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "open", "optimize", "recommend",

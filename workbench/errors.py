@@ -46,6 +46,10 @@ class SearchExhausted(WorkbenchError):
     """An algorithm has nothing left to suggest: a grid is finished, a discrete space is used up. Ends a run as done."""
 
 
+class MissingExtra(WorkbenchError, ImportError):
+    """Something needs a package that is installed on request only."""
+
+
 class StorageError(WorkbenchError):
     """A run cannot be written or read: a full disk, a read-only folder, a file that is not ours."""
 

@@ -13,6 +13,8 @@ from workbench.search.differential_evolution import DifferentialEvolution
 from workbench.search.genetic import Genetic
 from workbench.search.gp_bo import GPBO
 from workbench.search.grid import Grid
+from workbench.search.latent_bo import LatentBO
+from workbench.search.nn_bo import BOHAMIANN, DNGO
 from workbench.search.particle_swarm import ParticleSwarm
 from workbench.search.quasi_random import QuasiRandom
 from workbench.search.random import Random
@@ -20,7 +22,8 @@ from workbench.search.rf_bo import RFBO
 from workbench.search.tpe import TPE
 
 ALGORITHMS: dict[str, type[Any]] = {c.__name__: c for c in (
-    GPBO, RFBO, TPE, CMAES, Random, Grid, QuasiRandom, Genetic, DifferentialEvolution, ParticleSwarm)}
+    GPBO, RFBO, TPE, CMAES, Random, Grid, QuasiRandom, Genetic, DifferentialEvolution, ParticleSwarm,
+    DNGO, BOHAMIANN, LatentBO)}
 
 LABELLED: dict[str, Algorithm] = {
     "GP-BO · log-EI": GPBO(),
@@ -28,6 +31,9 @@ LABELLED: dict[str, Algorithm] = {
     "GP-BO · PI": GPBO(acquisition="pi"),
     "GP-BO · LCB": GPBO(acquisition="lcb"),
     "RF-BO (SMAC)": RFBO(),
+    "BO with DNGO": DNGO(),
+    "BO with BOHAMIANN": BOHAMIANN(),
+    "Latent BO (VAE + GP)": LatentBO(),
     "TPE": TPE(),
     "CMA-ES": CMAES(),
     "Genetic algorithm": Genetic(),
