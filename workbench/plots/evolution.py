@@ -16,7 +16,7 @@ from workbench.search.genetic import BOTH, FIRST, MUTATED, NEW, ORIGINS, SECOND,
 from workbench.space import Space
 from workbench.trials import Trials
 
-HEIGHT = 480
+HEIGHT = 500
 WIDTH = 0.7  # of a generation's column, whose members stand side by side
 MAX_LINES = 400
 COLORS = {FIRST: m.BLUE, SECOND: m.ORANGE, BOTH: m.GREEN, MUTATED: m.PURPLE, NEW: m.GREY, SILENT: m.fade(m.GREY, 0.12)}
@@ -79,7 +79,7 @@ def family(history: History, why: GeneticExplanation, name: str, axis: m.Dict, *
               "xaxis2": {"tickvals": np.arange(len(names)), "ticktext": names, "anchor": "y2", "zeroline": False,
                          "showgrid": False, "range": [-0.6, len(names) - 0.4]},
               "yaxis2": {"domain": [0.0, 0.12], "range": [0, 1], "visible": False, "anchor": "x2"},
-              "barmode": "overlay", "legend": m.LEGEND, "margin": {"l": 70, "r": 70, "t": 76, "b": 44},
+              "barmode": "overlay", "legend": m.LEGEND, "margin": {"l": 70, "r": 70, "t": 96, "b": 44},
               "hovermode": "closest", "annotations": [
                   {"xref": "paper", "yref": "paper", "x": 0, "y": 0.125, "text": "where the child's genes come from",
                    "showarrow": False, "xanchor": "left", "yanchor": "bottom", "font": {"size": 12}}]}

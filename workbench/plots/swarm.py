@@ -15,7 +15,8 @@ from workbench.search.differential_evolution import DEExplanation
 from workbench.search.particle_swarm import SwarmExplanation
 from workbench.space import Array
 
-HEIGHT = 460
+HEIGHT = 500
+WORST = 0.8  # share of the losses that the colours tell apart; a few very bad ones would take them all
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Plane:
         """Lay out one square picture over the two parameters."""
         y = self.axes[1] if self.columns[1] is not None else {"visible": False, "range": [0, 1]}
         return {"title": m.title(text), "height": HEIGHT, "xaxis": self.axes[0], "yaxis": y, "legend": m.LEGEND,
-                "margin": {"l": 60, "r": 70, "t": 70, "b": 44}, "hovermode": "closest"}
+                "margin": {"l": 60, "r": 70, "t": 110, "b": 44}, "hovermode": "closest"}
 
 
 def arrow(start: Array, end: Array, color: str, *, width: float = 2, dashed: bool = False) -> list[m.Dict]:
@@ -66,8 +67,9 @@ def coloured(places: Array, losses: Array, name: str, *, sign: float, rows: NDAr
                   hover="result %{customdata}<br>" + ("value" if sign < 0 else "loss") + " %{marker.color:.4g}")
     known = shown[np.isfinite(shown)]
     if len(known):
-        dots["marker"] |= {"color": shown, "colorscale": "Cividis", "reversescale": sign > 0, "cmin": float(known.min()),
-                           "cmax": float(known.max()), "line": {"color": m.GREY, "width": 1},
+        low, high = (float(v) for v in np.quantile(known, (0.0, WORST) if sign > 0 else (1.0 - WORST, 1.0), method="nearest"))
+        dots["marker"] |= {"color": shown, "colorscale": "Cividis", "reversescale": sign > 0, "cmin": low,
+                           "cmax": high, "line": {"color": m.GREY, "width": 1},
                            "colorbar": {"title": {"text": "value" if sign < 0 else "loss"}, "thickness": 10, "len": 0.9}}
     return {**dots, "customdata": np.asarray(rows) + 1}
 

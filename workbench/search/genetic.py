@@ -219,9 +219,9 @@ class Genetic:
         second = others[tournament(history.y[others], self.tournament_size, rng)] if crossed else first
         p, q = history.x[first], history.x[second]
         child, origins = self._cross(space, p, q, rng) if crossed else (p, np.full(len(p), FIRST))
-        x = genes.express(space, child, rng)
-        x, mutated = self._mutate(space, x, rng, at_least=0 if crossed else 1)
-        origins = np.where(mutated, MUTATED, np.where(np.isnan(child), NEW, origins))
+        born = genes.express(space, child, rng)
+        x, mutated = self._mutate(space, born, rng, at_least=0 if crossed else 1)
+        origins = np.where(mutated, MUTATED, np.where(np.isnan(child) | np.isnan(born), NEW, origins))
         origins[np.isnan(x)] = SILENT
         return x, GeneticExplanation(
             x, tuple(rows.tolist()), (int(first), int(second)), origins, self.crossover if crossed else "", self.update,
