@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         WorkbenchError,
     )
     from workbench.optuna_bridge import Sampler
+    from workbench.racing import race
     from workbench.run import Run
     from workbench.search.cma_es import CMAES
     from workbench.search.differential_evolution import DifferentialEvolution
@@ -43,7 +44,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Space": "space", "Float": "space", "Int": "space", "Choice": "space",
-    "optimize": "api", "open": "api", "watch": "api", "tune": "automl.tune", "Run": "run",
+    "optimize": "api", "open": "api", "watch": "api", "tune": "automl.tune", "Run": "run", "race": "racing",
     "GPBO": "search.gp_bo", "RFBO": "search.rf_bo",
     "TPE": "search.tpe", "CMAES": "search.cma_es", "Random": "search.random", "QuasiRandom": "search.quasi_random",
     "Grid": "search.grid", "recommend": "search.recommend",
@@ -60,7 +61,7 @@ __all__ = [
     "BOHAMIANN", "DNGO", "LatentBO", "MissingExtra",
     "CMAES", "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "DifferentialEvolution", "Float", "Genetic", "Grid", "Int",
     "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
-    "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "open", "optimize", "recommend",
+    "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "open", "optimize", "race", "recommend",
     "tune", "watch",
 ]
 
