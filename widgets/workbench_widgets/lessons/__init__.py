@@ -9,14 +9,16 @@ if TYPE_CHECKING:
     from workbench_widgets.lessons.gaussian_process import GaussianProcessLesson as GaussianProcessLesson
     from workbench_widgets.lessons.grid_random import GridRandomLesson as GridRandomLesson
     from workbench_widgets.lessons.tpe import TPELesson as TPELesson
+    from workbench_widgets.lessons.you_are_the_optimiser import YouAreTheOptimiser as YouAreTheOptimiser
 
-__all__ = ["BayesianOptimisationLesson", "GaussianProcessLesson", "GridRandomLesson", "TPELesson"]
+__all__ = ["BayesianOptimisationLesson", "GaussianProcessLesson", "GridRandomLesson", "TPELesson", "YouAreTheOptimiser"]
 
 _HOME = {
     "BayesianOptimisationLesson": "bayesian_optimisation",
     "GaussianProcessLesson": "gaussian_process",
     "GridRandomLesson": "grid_random",
     "TPELesson": "tpe",
+    "YouAreTheOptimiser": "you_are_the_optimiser",
 }
 
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 UNDO = 200  # states that "back" remembers
-KEYS = ("<kbd>space</kbd> play · <kbd>→</kbd> or <kbd>s</kbd> step · <kbd>←</kbd> back · <kbd>r</kbd> reset, while the "
+KEYS = {" ": "play", "s": "step", "ArrowRight": "step", "ArrowLeft": "back", "r": "reset", "?": "help"}
+HELP = ("<kbd>space</kbd> play · <kbd>→</kbd> or <kbd>s</kbd> step · <kbd>←</kbd> back · <kbd>r</kbd> reset, while the "
         "lesson has the focus. Click in the picture, or type x and press the button beside it.")
 
 State = TypeVar("State")
@@ -39,6 +40,7 @@ class Ears(anywidget.AnyWidget):
     _esm = HERE / "lesson.js"
     _css = HERE / "lesson.css"
     label = t.Unicode().tag(sync=True)
+    meanings = t.Dict(KEYS).tag(sync=True)  # what each key means
     alt = t.Unicode().tag(sync=True)
     lit = t.Unicode().tag(sync=True)
     reduced_motion = t.Bool(default_value=False).tag(sync=True)
@@ -76,6 +78,9 @@ class Lesson(w.VBox, Generic[State]):  # type: ignore[misc]
     name = "Lesson"
     dials: tuple[Dial, ...] = ()
     can_step = True
+    can_undo = True
+    key_map = KEYS
+    help_text = HELP
 
     def __init__(self, start: State) -> None:
         self.start = self.state = start
@@ -85,7 +90,7 @@ class Lesson(w.VBox, Generic[State]):  # type: ignore[misc]
         self._quiet = False
         self.live = LiveFigure(self.picture(start))
         self.live.layout = w.Layout(width="100%")
-        self._ears = Ears(label=f"Lesson: {self.name}", alt=self.summary(start))
+        self._ears = Ears(label=f"Lesson: {self.name}", alt=self.summary(start), meanings=self.key_map)
         self._question, self._formula, self._status = w.HTML(), w.HTML(), w.HTML()
         self._sliders = {d.field: d.widget(getattr(start, d.field)) for d in self.dials}
         super().__init__(self._rows())
@@ -128,7 +133,7 @@ class Lesson(w.VBox, Generic[State]):  # type: ignore[misc]
     # The shell ------------------------------------------------------------------------------------------------------
 
     def _rows(self) -> list[Any]:
-        buttons = [self._button("Back", "undo", self.back, "Take the last change back (←)")]
+        buttons = [self._button("Back", "undo", self.back, "Take the last change back (←)")] if self.can_undo else []
         if self.can_step:
             self._play = self._button("Play", "play", self.toggle_play, "Step again and again (space)")
             self._speed = w.Dropdown(options={"slow": 2.0, "normal": 1.0, "fast": 0.4}, value=1.0, description="speed",
@@ -206,10 +211,13 @@ class Lesson(w.VBox, Generic[State]):  # type: ignore[misc]
             self.change(lambda s: self.clicked(s, float(click["x"]), float(click["y"]), str(click["subplot"])))
 
     def _key(self, message: dict[str, Any]) -> None:
-        moves = {"play": self.toggle_play, "step": self.step, "back": self.back, "reset": self.reset,
-                 "help": self._help}
+        moves = self.moves(shift=bool(message.get("shift")))
         if message.get("type") == "key" and message.get("meant") in moves:
             moves[message["meant"]]()
+
+    def moves(self, *, shift: bool) -> dict[str, Callable[[], object]]:  # noqa: ARG002
+        """Return what keys can mean, by the words of ``key_map``; ``shift`` tells whether that key is held."""
+        return {"play": self.toggle_play, "step": self.step, "back": self.back, "reset": self.reset, "help": self._help}
 
     def change(self, move: Callable[[State], State], merge: str = "") -> bool:
         """Go to a new state and draw it. Changes with the same ``merge`` in a row are one for ``back``."""
@@ -263,7 +271,7 @@ class Lesson(w.VBox, Generic[State]):  # type: ignore[misc]
         self._play.description, self._play.icon = "Play", "play"
 
     def _help(self) -> None:
-        self._say(KEYS)
+        self._say(self.help_text)
 
     def _say(self, text: str) -> None:
         self._status.value = text

@@ -1,11 +1,9 @@
 // Keys, hovered terms and names of one lesson: listens on the whole lesson, tells Python what was meant.
-const OWN_KEYS = { " ": "play", s: "step", ArrowRight: "step", ArrowLeft: "back", r: "reset", "?": "help" };
-
 /** Whether the element under the key has its own use for it: text fields all keys, sliders arrows, buttons space. */
 function taken(target, key) {
   if (target.closest("input, textarea, select, [contenteditable=true]")) return true;
   if (key.startsWith("Arrow")) return !!target.closest("[role=slider], .jupyter-widgets-slider, [role=radiogroup]");
-  return key === " " && !!target.closest("button, [role=button]");
+  return (key === " " || key === "Enter") && !!target.closest("button, [role=button]");
 }
 
 /** The lesson that holds this element; it may be put into the page a few frames after it is made. */
@@ -50,12 +48,12 @@ async function render({ model, el }) {
     model.on("change:alt", name);
     gone.signal.addEventListener("abort", () => model.off("change:alt", name));
     root.addEventListener("keydown", (e) => {
-      const meant = OWN_KEYS[e.key];
+      const meant = model.get("meanings")[e.key];
       if (e.ctrlKey || e.metaKey || e.altKey) return;
       e.stopPropagation();
       if (!meant || taken(e.target, e.key)) return;
       e.preventDefault();
-      model.send({ type: "key", meant });
+      model.send({ type: "key", meant, shift: e.shiftKey });
     }, on);
     root.addEventListener("pointerdown", (e) => {
       const own = e.target.closest("button, input, select, textarea, a, [tabindex], [contenteditable=true]");
