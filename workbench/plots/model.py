@@ -12,10 +12,13 @@ from workbench.plots import evolution
 from workbench.plots import marks as m
 from workbench.plots.cma import cma
 from workbench.plots.figure import empty, safe
+from workbench.plots.latent import latent
 from workbench.plots.swarm import Plane, differences, swarm
 from workbench.search.cma_why import CMAExplanation
 from workbench.search.differential_evolution import DEExplanation
 from workbench.search.genetic import GeneticExplanation
+from workbench.search.latent_bo import LatentExplanation
+from workbench.search.latent_why import latent_map
 from workbench.search.particle_swarm import SwarmExplanation
 from workbench.search.surrogate_why import SurrogateExplanation, SurrogateSlice, SurrogateSurface, slice_1d, slice_2d
 from workbench.search.tpe import TPEExplanation, TPESlice, densities
@@ -47,6 +50,8 @@ def model(history: History, why: Explanation | None, name: str, name_y: str | No
     """
     sign = -1.0 if maximize else 1.0
     match why:
+        case LatentExplanation() if name_y in (None, name):
+            return latent(latent_map(history, why), sign=sign)
         case SurrogateExplanation() if name_y is not None and name_y != name:
             return surface(slice_2d(history, why, name, name_y), history.space, sign=sign)
         case SurrogateExplanation():

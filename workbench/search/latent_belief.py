@@ -20,7 +20,7 @@ from workbench.models.output_transform import OutputTransform
 from workbench.space import Array
 
 N_UNLABELLED = 4096  # random configurations that the autoencoder is trained on
-HALF_WIDTH = 4.0  # deviations of a latent coordinate that make up half of the box which the Gaussian process sees
+HALF_WIDTH = 3.0**0.5  # deviations of a latent coordinate in half a unit: as of a uniform draw, which the priors expect
 N_FIT = 256  # rows that hyperparameters are fitted to
 N_POSTERIOR = 1000  # rows that the posterior is conditioned on
 NOISY = 1e-3  # noise in units of the signal from which on the best loss seen may be luck
@@ -28,7 +28,7 @@ NOISY = 1e-3  # noise in units of the signal from which on the best loss seen ma
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Latent:
-    """The latent box: coordinates u = ½ + (z - mean) / (2 HALF_WIDTH deviation), mostly in the middle of the unit cube.
+    """Latent coordinates u = ½ + (z - mean) / (2 HALF_WIDTH deviation), with the mean and the spread of a unit cube.
 
     Attributes
     ----------

@@ -17,7 +17,7 @@ González, Dai & Lawrence 2018, "Structured variationally auto-encoded optimizat
 Notation
 --------
 ========  ===================================================================
-``u``     latent coordinates, scaled so that the configurations fill the middle of the unit cube
+``u``     latent coordinates, scaled so that they spread as in a unit cube
 ``q``     their number
 ========  ===================================================================
 
@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import fmin_l_bfgs_b
 
 from workbench.history import Drawn, History, Suggestion
@@ -46,6 +47,7 @@ from workbench.search.tpe_fresh import comparable, draw_fresh
 from workbench.space import Array, Space
 
 MAX_LATENT = 8
+BOX = (0.5 - 2.0 / HALF_WIDTH, 0.5 + 2.0 / HALF_WIDTH)  # of u: four deviations to either side
 N_PRIOR = 512  # candidates from the prior
 N_NEAR = 512  # candidates around the best trials
 N_BASE = 5
@@ -144,7 +146,7 @@ def candidates(belief: LatentBelief, history: History, rng: np.random.Generator)
     everywhere = 0.5 + deviation * rng.standard_normal((N_PRIOR, q))  # ~ N(0, I) in z
     width = deviation * np.exp(rng.uniform(np.log(0.05), 0.0, (N_NEAR, 1)))
     near = base[rng.integers(len(base), size=N_NEAR)] + width * rng.standard_normal((N_NEAR, q))
-    u = np.clip(np.vstack([everywhere, near]), 0.0, 1.0)
+    u = np.clip(np.vstack([everywhere, near]), *BOX)
     values = log_expected_improvement(*belief.at(u), belief.best)
     ends = climb(belief, u[np.argsort(-values, kind="stable")[:N_STARTS]])
     drawn = latent.sample(np.repeat(ends, N_DECODED, axis=0), rng)
@@ -152,12 +154,12 @@ def candidates(belief: LatentBelief, history: History, rng: np.random.Generator)
     return x[_allowed(space, x)]
 
 
-def _allowed(space: Space, x: Array) -> Array:
-    return np.asarray(~space.is_forbidden(x))
+def _allowed(space: Space, x: Array) -> NDArray[np.bool_]:
+    return ~space.is_forbidden(x)
 
 
 def climb(belief: LatentBelief, u: Array) -> Array:
-    """Move all rows uphill on log-EI, together, by L-BFGS-B within the unit cube of u."""
+    """Move all rows uphill on log-EI, together, by L-BFGS-B within the box."""
     shape = u.shape
 
     def descent(v: Array) -> tuple[float, Array]:
@@ -167,6 +169,6 @@ def climb(belief: LatentBelief, u: Array) -> Array:
         gradient = by_mean[:, None] * d_mean + (by_sd / (2.0 * sd))[:, None] * d_variance
         return -float(value.sum()), -gradient.ravel()
 
-    v, _, _ = fmin_l_bfgs_b(descent, u.ravel(), bounds=[(0.0, 1.0)] * u.size, maxiter=40, maxfun=60)
+    v, _, _ = fmin_l_bfgs_b(descent, u.ravel(), bounds=[BOX] * u.size, maxiter=40, maxfun=60)
     ends: Array = np.asarray(v).reshape(shape)
     return ends

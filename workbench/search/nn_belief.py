@@ -200,7 +200,7 @@ def bohamiann(history: History, *, n_chains: int, n_steps: int, seed: int) -> Ne
     kept, and a sixth of the steps is enough. Its first draws are forgotten.
     """
     features, transform, y = _prepared(history)
-    n, m = len(y), last_milestone(len(y), 4)
+    n, m = len(y), last_milestone(len(y), 3)
     rows = features(history.x)
     middle = centre(features)
     settings: Hashable = ("bohamiann", n_chains, n_steps, seed)

@@ -150,7 +150,7 @@ class BOHAMIANN:
     """
 
     n_steps: int = 600
-    n_chains: int = 8
+    n_chains: int = 4
     n_startup: int = 10
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ Notation
 ``C, S``  chains; draws in all
 ========  ==================================================================
 
-Differences from the paper: a prior of the noise that is wider and larger (theirs, 1e-6, makes the potential so stiff that
+Differences from the paper: single precision; a prior of the noise that is wider and larger (theirs, 1e-6, makes the potential so stiff that
 a chain of seconds does not move); fewer steps by default, shared by several chains; up to 256 data a step takes all of
 them, and beyond a minibatch of that size.
 """
@@ -114,8 +114,8 @@ def draw(Z: Array, y: Array, *, middle: Array, seed: int, burn_in: int, steps: i
     rng = np.random.default_rng(seed)
     layout, n = Layout(Z.shape[1]), len(y)
     if chains is None:
-        chains = Chains.start(rng.standard_normal((n_chains, layout.size)))  # ~ the prior
-    X, t = torch.from_numpy(normalise(Z, middle)), torch.from_numpy(y[:, None].copy())
+        chains = Chains.start(rng.standard_normal((n_chains, layout.size), dtype=np.float32))  # ~ the prior
+    X, t = (torch.from_numpy(a.astype(np.float32)) for a in (normalise(Z, middle), y[:, None]))
     batches = iter(torch.from_numpy(minibatches(n, BATCH, burn_in + steps, rng)))
 
     def potential(theta: torch.Tensor) -> torch.Tensor:

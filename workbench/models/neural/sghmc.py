@@ -35,6 +35,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.space import Array
 
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
     Potential = Callable[["torch.Tensor"], "torch.Tensor"]
 
+Floats = NDArray[np.float32] | NDArray[np.float64]
+
 TINY = 1e-16
 
 
@@ -50,14 +53,14 @@ TINY = 1e-16
 class Chains:
     """Where chains stand and what they have learnt about scales, shapes (C, P)."""
 
-    theta: Array
-    p: Array
-    tau: Array
-    g: Array
-    v_hat: Array
+    theta: Floats
+    p: Floats
+    tau: Floats
+    g: Floats
+    v_hat: Floats
 
     @classmethod
-    def start(cls, theta: Array) -> Chains:
+    def start(cls, theta: Floats) -> Chains:
         """Stand at ``theta``, at rest, with nothing learnt."""
         one = np.ones_like(theta)
         return cls(theta, np.zeros_like(theta), one, one, one)
