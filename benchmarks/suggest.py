@@ -12,7 +12,8 @@ import numpy as np
 
 from benchmarks.table import Table, has, measure, ratio, report
 
-PAIRS = {"TPE": ("workbench TPE", "Optuna TPESampler"), "GP": ("workbench GPBO", "Optuna GPSampler")}
+PAIRS = {"TPE": ("workbench TPE", "Optuna TPESampler"), "CMA-ES": ("workbench CMAES", "Optuna CmaEsSampler"),
+         "GP": ("workbench GPBO", "Optuna GPSampler")}
 
 
 def configs(n: int, rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -33,13 +34,12 @@ def sampler(name: str) -> Any:
     """Make a sampler by its name in the table."""
     import optuna
 
-    if name == "Optuna TPESampler":
-        return optuna.samplers.TPESampler(seed=0)
-    if name == "Optuna GPSampler":
-        return optuna.samplers.GPSampler(seed=0)
+    kind, cls = name.split()
+    if kind == "Optuna":
+        return getattr(optuna.samplers, cls)(seed=0, **({"warn_independent_sampling": False} if cls.startswith("Cma") else {}))
     import workbench as wb
 
-    return wb.Sampler(wb.TPE() if name == "workbench TPE" else wb.GPBO(), seed=0)
+    return wb.Sampler(getattr(wb, cls)(), seed=0)
 
 
 def point(name: str, n: int, n_asks: int) -> None:
@@ -57,8 +57,13 @@ def point(name: str, n: int, n_asks: int) -> None:
                      "i1": IntDistribution(4, 512, log=True), "c0": CategoricalDistribution(["a", "b", "c"])}
     rng = np.random.default_rng(n)
     study = optuna.create_study(sampler=sampler(name))
-    study.add_trials([optuna.trial.create_trial(params=c, distributions=distributions, value=loss(c, rng))
-                      for c in configs(n, rng)])
+    if "Cma" in name or "CMA" in name:  # learns from trials that it suggested: those of strangers would cost it nothing
+        for _ in range(n):
+            trial = study.ask(distributions)
+            study.tell(trial, loss(trial.params, rng))
+    else:
+        study.add_trials([optuna.trial.create_trial(params=c, distributions=distributions, value=loss(c, rng))
+                          for c in configs(n, rng)])
     times = []
     for _ in range(n_asks + 2):
         start = time.process_time()
@@ -73,16 +78,17 @@ def point(name: str, n: int, n_asks: int) -> None:
 
 
 def run(*, full: bool) -> list[Table]:
-    """Compare with Optuna's TPE and GP samplers."""
+    """Compare with Optuna's TPE, CMA-ES and GP samplers."""
     table = Table("suggest", "CPU milliseconds per ask + tell, 6 mixed parameters, median; ratio = ours / Optuna's",
                   ["sampler", "finished trials", "workbench", "Optuna", "ratio"])
-    sizes = {"TPE": [20, 100, 300, 1000] + [3000] * full, "GP": [20, 100] + [300, 1000] * full}
+    many = [20, 100, 300, 1000] + [3000] * full
+    sizes = {"TPE": many, "CMA-ES": many, "GP": [20, 100] + [300, 1000] * full}
     for kind, (ours, theirs) in PAIRS.items():
-        peer = kind == "TPE" or has("torch")
+        peer = kind == "TPE" or has("torch" if kind == "GP" else "cmaes")
         if not peer:
-            table.notes.append("Optuna's GPSampler is left out: it needs torch (pip install '.[bench]').")
+            table.notes.append(f"Optuna's {theirs.split()[1]} is left out: it needs a package (pip install '.[bench]').")
         for n in sizes[kind]:
-            n_asks = 40 if kind == "TPE" else 12 if full else 6
+            n_asks = 40 if kind != "GP" else 12 if full else 6
             a = measure("benchmarks.suggest", ours, n, n_asks)["cpu_ms"]
             b = measure("benchmarks.suggest", theirs, n, n_asks)["cpu_ms"] if peer else None
             table.rows.append([kind, n, a, b, ratio(a, b)])

@@ -14,6 +14,7 @@ from workbench.search.cma_why import CMAExplanation, Evolution, evolution, is_nu
 from workbench.space import Array, Choice
 
 HEIGHT = 540
+OPTIONS_HEIGHT = 420
 TOP = [0.42, 1.0]  # room of the upper picture
 BOTTOM = [0.0, 0.26]
 MAX_AXES = 12  # axes of the distribution that get a line of their own
@@ -109,16 +110,23 @@ def _with_sizes(data: list[m.Dict], e: Evolution, x: m.Dict, y: m.Dict) -> m.Dic
                  "marker": {"size": 4}, "hovertemplate": "%{x} results: %{y:.3g}<extra>σ</extra>"})
     top = max(float(e.lengths.max()), float(e.steps.max()))
     low = max(float(min(e.lengths.min(), e.steps.min())), 1e-16)
-    decades = np.arange(math.floor(math.log10(low)), math.ceil(math.log10(top)) + 1)
-    decades = decades[::max(1, math.ceil(len(decades) / 4))]
+    ticks = _ticks(low, top)
     restarts = f", restart {e.starts[-1]}" if e.starts[-1] else ""
     layout = {"title": m.title(f"Where CMA-ES draws generation {e.generation} ({e.lam} points{restarts})"), "height": HEIGHT,
               "xaxis": {**x, "anchor": "y"}, "yaxis": {**y, "domain": TOP},
               "xaxis2": {"anchor": "y2", "title": {"text": "results known"}, "zeroline": False, "rangemode": "tozero"},
               "yaxis2": {"domain": BOTTOM, "anchor": "x2", "type": "log", "title": {"text": "share of range"},
-                         "tickvals": 10.0**decades, "ticktext": [m.power(10.0**k) for k in decades]},
+                         "tickvals": ticks, "ticktext": [m.power(v) for v in ticks]},
               "legend": m.LEGEND, "margin": {"l": 64, "r": 16, "t": 96, "b": 44}, "hovermode": "closest"}
     return {"data": data, "layout": layout}
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Ticks of a log axis: about four powers of ten, or 1, 2 and 5 times them where there are fewer than two."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    if high < 100 * low:
+        return [float(f"{digit}e{k}") for k in powers for digit in (1, 2, 5)]
+    return [float(f"1e{k}") for k in powers[::max(1, math.ceil(len(powers) / 4))]]
 
 
 def _options(history: History, why: CMAExplanation, name: str, x: m.Dict) -> m.Dict:
@@ -133,6 +141,6 @@ def _options(history: History, why: CMAExplanation, name: str, x: m.Dict) -> m.D
         data.append(m.dots(np.array([drawn]), q[[param.level_of(drawn)]], "next point", m.RED, size=12, symbol="cross",
                            hover="next point"))
     return {"data": data, "layout": {
-        "title": m.title(f"How likely each option of {safe(name)} is drawn"), "height": HEIGHT, "xaxis": x,
+        "title": m.title(f"How likely each option of {safe(name)} is drawn"), "height": OPTIONS_HEIGHT, "xaxis": x,
         "yaxis": {"title": {"text": "probability"}, "range": [0, 1.05]}, "legend": m.LEGEND,
         "margin": {"l": 60, "r": 16, "t": 72, "b": 44}, "hovermode": "closest"}}
