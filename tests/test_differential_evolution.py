@@ -87,11 +87,11 @@ def test_choices_move_where_the_donors_differ_and_only_as_often_as_F():
     assert de.mutant(space, a, [(b, b)], 0.6, np.array([[0.0, 0]]))[0] == a[0]
 
 
-def test_a_difference_counts_only_where_both_have_the_gene():
+def test_a_difference_counts_only_where_both_have_the_gene_and_one_that_the_base_lacks_is_copied():
     nan = np.nan
     v = de.mutant(CUBE, np.array([0.5, 0.5, nan, 0.5, nan]),
                   [(np.array([0.3, nan, 0.3, 0.4, nan]), np.array([0.1, 0.1, 0.1, nan, 0.2]))], 1.0, np.zeros((1, 5)))
-    np.testing.assert_allclose(v, [0.7, 0.5, nan, 0.5, nan])
+    np.testing.assert_allclose(v, [0.7, 0.5, 0.3, 0.5, nan])
 
 
 def test_donors_come_from_the_branch_of_the_base_where_it_has_enough_members():
@@ -102,6 +102,17 @@ def test_donors_come_from_the_branch_of_the_base_where_it_has_enough_members():
     for seed in range(20):
         w = wb.DifferentialEvolution(8).suggest(h, rng(seed)).why
         assert all(row % 2 == w.target % 2 for row in w.differences[1])
+
+
+def test_who_moves_to_the_branch_of_the_best_takes_its_genes():
+    space = wb.Space(algo=wb.Choice("svm", "tree"), C=wb.Float(0, 1, when={"algo": "svm"}),
+                     depth=wb.Float(0, 1, when={"algo": "tree"}), rate=wb.Float(0, 1))
+    configs = [{"algo": "svm", "C": k / 9, "rate": k / 10} for k in range(7)] + [{"algo": "tree", "depth": 0.37, "rate": 0.9}]
+    h = History.of(space, space.to_unit(configs), np.arange(8.0)[::-1])
+    made = [wb.DifferentialEvolution(8).suggest(h, rng(seed)).x for seed in range(60)]
+    moved = [x for x in made if np.isfinite(x[2])]
+    assert len(moved) > 10
+    assert np.mean([x[2] == 0.37 for x in moved]) > 0.8  # the others drew another branch
 
 
 def test_a_smooth_valley_is_found_as_well_as_by_scipy():

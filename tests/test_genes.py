@@ -72,6 +72,25 @@ def test_a_first_population_is_spread_evenly_and_repeats_nothing():
 @pytest.mark.parametrize("algorithm", [wb.Genetic(population_size=4), wb.DifferentialEvolution(population_size=4),
                                        wb.ParticleSwarm(swarm_size=3)], ids=lambda a: type(a).__name__)
 class TestEveryPopulationMethod:
+    def test_serves_spaces_of_any_kind(self, algorithm):
+        @settings(deadline=None, max_examples=40)
+        @given(spaces(), st.integers(0, 2**32 - 1))
+        def serve(space, seed):
+            try:
+                x = space.sample_unit(14, rng(seed))
+            except wb.SpaceError:
+                return  # nearly everything is forbidden
+            y = np.where(rng(seed, 1).random(12) < 0.2, np.inf, rng(seed, 2).random(12))
+            s = algorithm.suggest(History.of(space, x[:12], y, pending=x[12:]), rng(seed, 3))
+            space.validate(space.from_unit(s.x))
+            assert s.why.summary()
+
+        serve()
+
+    def test_a_space_without_parameters_has_one_point(self, algorithm):
+        h = History.of(wb.Space(), np.empty((7, 0)), np.zeros(7))
+        assert algorithm.suggest(h, rng(0)).x.shape == (0,)
+
     def test_tries_a_small_space_whole_before_it_repeats_anything(self, algorithm):
         space = wb.Space(a=wb.Int(0, 3), b=wb.Choice(*"xyz"), c=wb.Int(0, 1, when={"b": "x"}))  # 16 configurations
         x, r = np.empty((0, 3)), rng(3)
