@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from workbench.history import Drawn, History
-from workbench.search.gp_bo import GPBO, GPExplanation
+from workbench.search.beliefs import Beliefs
+from workbench.search.gp_bo import GPBO, GPExplanation, suggest_batch
 from workbench.search.gp_candidates import all_configs, keys
 from workbench.search.gp_posterior import hyperparameters
 from workbench.space import Choice, Float, Int, Space
@@ -21,6 +22,8 @@ NESTED = Space(algo=Choice("svm", "boost", "knn"), kernel=Choice("rbf", "linear"
                gamma=Float(1e-5, 10, log=True, when={"kernel": "rbf"}),
                eta=Float(1e-3, 1, log=True, when={"algo": "boost"}), leaves=Int(2, 64, when={"algo": "boost"}),
                k=Int(1, 50, when={"algo": "knn"}))
+
+TWO = Space(a=Float(0, 1), b=Float(0, 1))
 
 
 def mixed_loss(c):
@@ -152,7 +155,7 @@ def test_running_trials_push_the_next_one_away(mixed_run):
     assert "1 running trial was taken into account" in both.why.summary()
 
 
-@pytest.mark.parametrize("acquisition", ["log_ei", "ei", "pi", "lcb"])
+@pytest.mark.parametrize("acquisition", ["log_ei", "ei", "pi", "lcb", "noisy_ei", "thompson"])
 def test_four_workers_never_get_the_same_point(acquisition):
     space = Space(a=Float(0, 1), b=Float(0, 1))
     x = space.sample_unit(12, np.random.default_rng(0))
@@ -163,6 +166,105 @@ def test_four_workers_never_get_the_same_point(acquisition):
         pending = np.vstack([pending, s.x])
     gaps = [np.abs(p - q).max() for p, q in itertools.combinations(pending, 2)]
     assert min(gaps) > 1e-3
+
+
+def test_a_batch_is_what_as_many_workers_get_that_ask_in_turn():
+    space = Space(a=Float(0, 1), b=Float(0, 1))
+    x = space.sample_unit(12, np.random.default_rng(0))
+    history = History.of(space, x, ((x - 0.3) ** 2).sum(1))
+    batch = suggest_batch(GPBO(), history, 4, np.random.default_rng(3))
+    rng, pending = np.random.default_rng(3), np.empty((0, 2))
+    for s in batch:
+        again = GPBO().suggest(replace(history, pending=pending), rng)
+        assert again.x.tobytes() == s.x.tobytes()
+        pending = np.vstack([pending, s.x])
+    assert [s.why.n_pending for s in batch] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("acquisition", ["log_ei", "noisy_ei", "thompson"])
+def test_a_batch_spreads_much_wider_than_questions_that_do_not_know_of_each_other(acquisition):
+    space = Space({f"x{i}": Float(0, 1) for i in range(3)})
+    x = space.sample_unit(15, np.random.default_rng(0))
+    history = History.of(space, x, np.sin(7 * x).sum(1))
+    algorithm = GPBO(acquisition=acquisition)
+    batch = np.array([s.x for s in suggest_batch(algorithm, history, 6, np.random.default_rng(0))])
+    gaps = [np.linalg.norm(p - q) for p, q in itertools.combinations(batch, 2)]
+    assert np.median(gaps) > 0.2
+    assert min(gaps) > 1e-3
+    if acquisition == "log_ei":  # the same question asked again climbs the same hill
+        alone = np.array([algorithm.suggest(history, np.random.default_rng(i)).x for i in range(6)])
+        same = [np.linalg.norm(p - q) for p, q in itertools.combinations(alone, 2)]
+        assert np.median(gaps) > 5 * np.median(same)
+
+
+# ---- known noise, draws ------------------------------------------------------------------------------------------------
+
+
+def test_known_noise_is_used_as_given_in_the_units_of_the_loss():
+    space = Space(a=Float(0, 1))
+    rng = np.random.default_rng(0)
+    x = rng.random((30, 1))
+    history = History.of(space, x, 50 * (x[:, 0] - 0.3) ** 2 + rng.normal(0, 2, 30))
+    for noise, sd in ((2.0, 2.0), (5.0, 5.0), (False, 0.0)):
+        why = GPBO(noise=noise).suggest(history, np.random.default_rng(0)).why
+        scale = why.belief(history).transform.scale
+        assert math.sqrt(why.noise) * scale == pytest.approx(sd, abs=1e-3 * scale)
+    assert 0.5 < math.sqrt(GPBO().suggest(history, np.random.default_rng(0)).why.noise) * scale < 4  # estimated: about 2
+
+
+def test_a_deterministic_search_does_not_hedge():
+    space = Space(a=Float(0, 1))
+    x = np.linspace(0, 1, 12)[:, None]
+    history = History.of(space, x, np.where(np.arange(12) == 4, -0.3, 0.0) + (x[:, 0] - 0.5) ** 2)
+    sure = GPBO(noise=False).suggest(history, np.random.default_rng(0)).why
+    assert sure.incumbent[0] == x[4, 0]
+    assert sure.belief(history).predict(x)[0] == pytest.approx(sure.belief(history).targets, abs=1e-3)
+
+
+def test_thompson_draws_differ_from_trial_to_trial():
+    history, _ = drive(TWO, lambda c: math.sin(9 * c["a"]) + c["b"], 5)
+    out = [GPBO(acquisition="thompson", n_startup=5).suggest(history, np.random.default_rng(i)) for i in range(8)]
+    assert len({s.why.seed for s in out}) == 8
+    assert np.ptp([s.x[0] for s in out]) > 0.01
+    assert "Thompson draw was highest here" in out[0].why.summary()
+
+
+# ---- beliefs -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_second_start_point_is_drawn_from_the_belief_and_the_others_stay():
+    algorithm = GPBO(prior={"a": (0.7, 0.8)})
+    history, out = drive(TWO, lambda c: c["a"], 10, algorithm=algorithm)
+    plain, _ = drive(TWO, lambda c: c["a"], 10)
+    assert np.array_equal(history.x[1::2], plain.x[1::2])
+    assert np.mean((history.x[::2, 0] > 0.65) & (history.x[::2, 0] < 0.85)) >= 0.6  # 87 % of the belief, 5 draws
+    assert "draw from your belief" in out[0].why.summary()
+
+
+def bowl(c):
+    return sum((v - 0.3) ** 2 for v in c.values())
+
+
+FOUR = Space({k: Float(0, 1) for k in "abcd"})
+
+
+def test_a_right_belief_helps_at_once_and_a_wrong_one_is_overruled():
+    seeds = range(4)
+    best = {name: np.array([np.minimum.accumulate(
+                drive(FOUR, bowl, 28, algorithm=GPBO(prior={} if u is None else dict.fromkeys("abcd", u)), seed=s)[0].y)
+                for s in seeds]) for name, u in {"none": None, "right": 0.32, "wrong": 0.9}.items()}
+    assert best["right"][:, 10].mean() < 0.3 * best["none"][:, 10].mean()  # measured: a tenth
+    assert best["wrong"][:, 10].mean() > best["right"][:, 10].mean()
+    assert best["wrong"][:, -1].mean() < 0.01  # random search: 0.05
+
+
+def test_the_weight_of_a_belief_falls_as_one_over_n_and_is_said():
+    algorithm = GPBO(prior={"a": 0.9}, prior_beta=5.0)
+    _, out = drive(TWO, lambda c: c["a"], 14, algorithm=algorithm)
+    assert [s.why.prior_weight for s in out[10:]] == [5.0 / n for n in range(10, 14)]
+    assert "Your belief spoke " in out[12].why.summary()
+    assert out[12].why.log_belief == pytest.approx(
+        Beliefs.of(TWO, {"a": 0.9}).log_density(out[12].x[None])[0])
 
 
 # ---- discrete spaces ------------------------------------------------------------------------------------------------
@@ -212,8 +314,6 @@ def test_forbidden_combinations_are_never_suggested():
 
 # ---- robustness ------------------------------------------------------------------------------------------------------
 
-TWO = Space(a=Float(0, 1), b=Float(0, 1))
-
 
 @pytest.mark.parametrize(("space", "loss"), [
     pytest.param(TWO, lambda c: 1.0, id="constant"),
@@ -247,7 +347,7 @@ def test_a_space_without_parameters_has_one_answer():
     assert s.x.shape == (0,)
 
 
-@pytest.mark.parametrize("acquisition", ["log_ei", "ei", "pi", "lcb"])
+@pytest.mark.parametrize("acquisition", ["log_ei", "ei", "pi", "lcb", "noisy_ei", "thompson"])
 def test_every_acquisition_function_finds_a_simple_minimum(acquisition):
     history, out = drive(TWO, lambda c: (c["a"] - 0.2) ** 2 + (c["b"] - 0.6) ** 2,
                          30, algorithm=GPBO(acquisition=acquisition))
@@ -255,7 +355,8 @@ def test_every_acquisition_function_finds_a_simple_minimum(acquisition):
     assert any(getattr(s.why, "acquisition", "") == acquisition for s in out)
 
 
-@pytest.mark.parametrize("bad", [{"acquisition": "ucb"}, {"beta": -1.0}, {"n_startup": -1}, {"patience": -1}])
+@pytest.mark.parametrize("bad", [{"acquisition": "ucb"}, {"beta": -1.0}, {"n_startup": -1}, {"patience": -1}, {"prior_beta": -1.0},
+                                 {"noise": True}, {"noise": "no"}, {"noise": -0.1}, {"noise": math.inf}])
 def test_settings_out_of_range_are_refused(bad):
     with pytest.raises(ValueError, match="must"):
         GPBO(**bad)

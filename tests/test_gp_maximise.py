@@ -6,8 +6,9 @@ import pytest
 from workbench.history import History
 from workbench.models.acquisition import LABELS
 from workbench.models.map_fit import Hyperparameters
+from workbench.search.gp_acquisition import Acquisition
 from workbench.search.gp_candidates import keys, sobol
-from workbench.search.gp_maximise import Acquisition, climb, maximise, refine
+from workbench.search.gp_maximise import climb, maximise, refine
 from workbench.search.gp_posterior import hyperparameters, posterior
 from workbench.space import Choice, Float, Int, Space
 

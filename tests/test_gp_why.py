@@ -131,3 +131,23 @@ def test_a_surface_needs_two_parameters(seen):
     history, s = seen
     with pytest.raises(ValueError, match="two different parameters"):
         slice_2d(history, s.why, "lr", "lr")
+
+
+@pytest.mark.parametrize("settings", [{"acquisition": a, "prior": p} for a in ("log_ei", "ei", "pi", "lcb", "noisy_ei", "thompson")
+                                      for p in ({}, {"lr": 1e-2, "opt": "sgd"})])
+def test_a_slice_shows_the_acquisition_that_chose_with_its_draws_and_beliefs(settings):
+    x = SPACE.sample_unit(16, np.random.default_rng(1))
+    history = History.of(SPACE, x, np.array([loss(c) for c in SPACE.from_unit(x)]),
+                         pending=SPACE.sample_unit(2, np.random.default_rng(5)))
+    why = GPBO(patience=0, **settings).suggest(history, np.random.default_rng(0)).why
+    assert why.acquisition == settings["acquisition"]
+    model = why.belief(history)
+    mean, sd = model.predict(why.candidates)
+    value = why.acquisition_at(history, model, why.candidates, mean, sd)
+    if settings["acquisition"] == "pi":  # scores are logarithms there
+        value = np.log(value)
+    assert value == pytest.approx(why.scores, rel=1e-6)
+    cut = slice_1d(history, why, "lr", at=why.x, n=200)
+    assert cut.acquisition_name == settings["acquisition"]
+    assert np.isfinite(cut.acquisition).any()
+    assert np.isfinite(slice_2d(history, why, "lr", "opt", n=6).acquisition[:2]).all()

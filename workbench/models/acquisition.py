@@ -15,16 +15,27 @@ Differences from the papers: log h uses one branch fewer than Ament et al., with
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy.special import erfcx, log_ndtr, ndtr
 
 from workbench.space import Array
 
+if TYPE_CHECKING:  # for type checkers alone: in typing from Python 3.13 on
+    from typing_extensions import TypeIs
+
 AcquisitionName = Literal["log_ei", "ei", "pi", "lcb"]
 LABELS: dict[str, str] = {"log_ei": "log-EI", "ei": "EI", "pi": "PI", "lcb": "LCB"}
+SampledName = Literal["noisy_ei", "thompson"]  # not functions of μ and σ alone: they need draws of the loss
+SAMPLED: dict[str, str] = {"noisy_ei": "noisy log-EI", "thompson": "Thompson draw"}
+ALL_LABELS: dict[str, str] = LABELS | SAMPLED
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+
+
+def is_sampled(name: AcquisitionName | SampledName) -> TypeIs[SampledName]:
+    """Whether the function needs draws of the loss."""
+    return name in SAMPLED
 
 
 def log_h(z: Array) -> Array:
@@ -48,17 +59,17 @@ def log_h(z: Array) -> Array:
     return out
 
 
-def expected_improvement(mu: Array, sigma: Array, best: float) -> Array:
+def expected_improvement(mu: Array, sigma: Array, best: float | Array) -> Array:
     """Mean of how far the loss falls below ``best``."""
     return np.exp(log_expected_improvement(mu, sigma, best))
 
 
-def log_expected_improvement(mu: Array, sigma: Array, best: float) -> Array:
+def log_expected_improvement(mu: Array, sigma: Array, best: float | Array) -> Array:
     """Logarithm of the expected improvement, finite where that underflows to 0."""
     return np.log(sigma) + log_h((best - mu) / sigma)
 
 
-def probability_of_improvement(mu: Array, sigma: Array, best: float) -> Array:
+def probability_of_improvement(mu: Array, sigma: Array, best: float | Array) -> Array:
     """Probability that the loss falls below ``best``."""
     return np.asarray(ndtr((best - mu) / sigma))
 
@@ -81,7 +92,7 @@ def acquisition(name: AcquisitionName, mu: Array, sigma: Array, best: float, bet
             return lower_confidence_bound(mu, sigma, beta)
 
 
-def climbable(name: AcquisitionName, mu: Array, sigma: Array, best: float,
+def climbable(name: AcquisitionName, mu: Array, sigma: Array, best: float | Array,
               beta: float) -> tuple[Array, Array, Array]:
     """Return the value to climb and its derivatives by μ and by σ.
 

@@ -153,24 +153,32 @@ class GaussianProcess:
 
     def predict_with_gradient(self, Z: Array) -> tuple[Array, Array, Array, Array]:
         """Return mean and variance at the rows of Z, shapes (m,), and their gradients by Z, shapes (m, F)."""
-        theta = self.lengthscale ** -2
+        k, slope = self.kernel_and_slope(Z)
+        mean = k @ self.alpha
+        beta = lapack.dpotrs(self.L, k.T, lower=1)[0].T  # rows (K + τ² I)⁻¹ k*
+        variance = np.maximum(self.variance(Z) - np.einsum("ij,ij->i", k, beta), VARIANCE_FLOOR)
+        d_variance = self.slope_of_sum(Z, slope, -2.0 * beta)
+        if self.trend:
+            d_variance += trend_slope(Z, 2.0 * self.trend * trend_features(Z))
+        return mean, variance, self.slope_of_sum(Z, slope, self.alpha), d_variance
+
+    def kernel_and_slope(self, Z: Array) -> tuple[Array, Array]:
+        """Return k(z, z_i) for the rows of Z and of the data, and twice its derivative by r² (without trend), (m, n)."""
         k, slope = correlation_and_slope(squared_distances(Z / self.lengthscale, self.scaled), self.kernel)
         k *= self.signal_variance
         slope *= 2.0 * self.signal_variance
         if self.trend:
-            T = trend_features(Z)
-            k += T @ (self.trend * self.T.T)
-        mean = k @ self.alpha
-        beta = lapack.dpotrs(self.L, k.T, lower=1)[0].T  # rows (K + τ² I)⁻¹ k*
-        variance = np.maximum(self.variance(Z) - np.einsum("ij,ij->i", k, beta), VARIANCE_FLOOR)
+            k += trend_features(Z) @ (self.trend * self.T.T)
+        return k, slope
+
+    def slope_of_sum(self, Z: Array, slope: Array, v: Array) -> Array:
+        """Gradient by z of Σ_i v_i k(z, z_i), shape (m, F); v is (n,), or (m, n): one v per row of Z."""
         # ∂k(z, z_i)/∂z_f = 2 θ_f (z_f - z_if) dk/d(r²)
-        by_mean, by_variance = slope * self.alpha, -2.0 * slope * beta
-        d_mean = theta * (Z * by_mean.sum(1)[:, None] - by_mean @ self.Z)
-        d_variance = theta * (Z * by_variance.sum(1)[:, None] - by_variance @ self.Z)
+        by = slope * v
+        out: Array = self.lengthscale ** -2 * (Z * by.sum(1)[:, None] - by @ self.Z)
         if self.trend:
-            d_mean += trend_slope(Z, self.trend * (self.alpha @ self.T))
-            d_variance += trend_slope(Z, 2.0 * self.trend * (T - beta @ self.T))
-        return mean, variance, d_mean, d_variance
+            out += trend_slope(Z, self.trend * (v @ self.T))
+        return out
 
     def fitted_mean(self) -> Array:
         """Posterior mean at the data themselves, shape (n,): y - τ² α, since (K + τ² I) α = y."""
@@ -178,6 +186,10 @@ class GaussianProcess:
 
     def sample(self, Z: Array, n: int, rng: np.random.Generator) -> Array:
         """Draw ``n`` functions from the posterior at the rows of Z, shape (n, m)."""
+        return self.sample_with(Z, rng.standard_normal((n, len(Z))))
+
+    def sample_with(self, Z: Array, normals: Array) -> Array:
+        """Turn independent standard normals, shape (n, m), into ``n`` functions at the m rows of Z, shape (n, m)."""
         Z = np.asarray(Z, dtype=float)
         Z = Z[:, None] if Z.ndim == 1 else Z
         mean, covariance = np.zeros(len(Z)), self.covariance(Z, Z)
@@ -187,7 +199,7 @@ class GaussianProcess:
             v = blas.dtrsm(1.0, self.L, k.T, lower=1)
             covariance -= v.T @ v
         L, _ = _cholesky(covariance, 1e-10 * float(self.variance(Z).max()))
-        return mean + rng.standard_normal((n, len(Z))) @ L.T  # ~ N(mean, L Lᵀ)
+        return np.asarray(mean + normals @ L.T)  # ~ N(mean, L Lᵀ)
 
     @property
     def log_marginal_likelihood(self) -> float:

@@ -150,13 +150,20 @@ class NegativeLogPosterior:
         return full
 
 
-def maximise_posterior(objective: NegativeLogPosterior, starts: Sequence[Array], *, max_iterations: int = 60) -> Array:
+def maximise_posterior(objective: NegativeLogPosterior, starts: Sequence[Array], *, noise: float | None = None,
+                       max_iterations: int = 60) -> Array:
     """Return the best φ found by L-BFGS-B; a later start wins only if it is better by 1e-3.
 
-    Should no start lead to a finite value, the prior's own start is returned.
+    Should no start lead to a finite value, the prior's own start is returned. A ``noise`` variance that is given is not
+    fitted (a smaller one than the bounds allow counts as the smallest).
     """
     bounds = [BOUNDS_LOG_THETA] * objective.n_groups + [BOUNDS_LOG_SIGNAL, BOUNDS_LOG_NOISE]
     best, best_value = objective.prior.start(objective.n_groups), math.inf
+    if noise is not None:
+        known = math.log(max(noise, math.exp(BOUNDS_LOG_NOISE[0])))
+        bounds[-1] = (known, known)
+        best[-1] = known
+        starts = [np.append(start[:-1], known) for start in starts]
     for start in starts:
         phi, value, _ = fmin_l_bfgs_b(objective, start, bounds=bounds, maxiter=max_iterations, pgtol=1e-2, factr=1e9)
         if value < min(FAILED, best_value - 1e-3):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from workbench.history import Drawn, Explanation, History
-from workbench.models.acquisition import LABELS
+from workbench.models.acquisition import ALL_LABELS
 from workbench.plots import evolution
 from workbench.plots import marks as m
 from workbench.plots.cma import cma
@@ -105,7 +105,7 @@ def posterior(s: SurrogateSlice, space: Space, *, sign: float = 1.0) -> dict[str
     mean = sign * s.mean
     lower, upper = np.minimum(sign * s.lower, sign * s.upper), np.maximum(sign * s.lower, sign * s.upper)
     shown = sign * np.where(np.isfinite(s.observed_loss), s.observed_loss, np.nan)
-    name = LABELS[s.acquisition_name]
+    name = ALL_LABELS[s.acquisition_name]
     score = _raised(s.acquisition)
     floor = np.nanmin(score, initial=0.0 if s.acquisition_name in ("ei", "pi") else np.inf)
     floor = floor if np.isfinite(floor) else 0.0
@@ -186,7 +186,7 @@ def surface(s: SurrogateSurface, space: Space, *, sign: float = 1.0) -> dict[str
     data: list[m.Dict] = [
         {**heat, "z": sign * s.mean, "name": "mean", "reversescale": sign > 0,
          "colorbar": {"x": 0.44, "len": 0.9, "thickness": 10}, "hovertemplate": "mean %{z:.4g}<extra></extra>"},
-        {**heat, "z": _raised(s.acquisition), "name": LABELS[s.acquisition_name], "xaxis": "x2", "yaxis": "y2",
+        {**heat, "z": _raised(s.acquisition), "name": ALL_LABELS[s.acquisition_name], "xaxis": "x2", "yaxis": "y2",
          "colorbar": {"x": 1.0, "len": 0.9, "thickness": 10}, "hovertemplate": "%{z:.3g}<extra></extra>"},
     ]
     for k in ("", "2"):
@@ -197,7 +197,7 @@ def surface(s: SurrogateSurface, space: Space, *, sign: float = 1.0) -> dict[str
             data.append(m.dots(unit(px, [s.next_x]), unit(py, [s.next_y]), "next point", m.RED, axis=k, size=12,
                                symbol="cross", legend=not k, hover="next point"))
     x, y = axis(space, s.name_x), axis(space, s.name_y)
-    layout = {"title": m.title(f"Mean (left) and {LABELS[s.acquisition_name]} (right)"), "height": HEIGHT,
+    layout = {"title": m.title(f"Mean (left) and {ALL_LABELS[s.acquisition_name]} (right)"), "height": HEIGHT,
               "xaxis": {**x, "domain": [0, 0.43]}, "yaxis": {**y, "title": {"text": safe(s.name_y)}},
               "xaxis2": {**x, "domain": [0.56, 0.99]}, "yaxis2": {**y, "title": {"text": ""}, "anchor": "x2"},
               "showlegend": False, "margin": {"l": 70, "r": 30, "t": 48, "b": 44}, "hovermode": "closest"}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from workbench.history import History
-from workbench.models.acquisition import LABELS
+from workbench.models.acquisition import ALL_LABELS
 from workbench.plots import marks as m
 from workbench.plots.figure import empty, safe
 from workbench.plots.model import axis
@@ -60,7 +60,7 @@ def compare(history: History, whys: Mapping[str, SurrogateExplanation], name: st
                                    "zeroline": False, "showticklabels": i == 0, "title": {"text": "loss" if i == 0 else ""}}
         layout[f"yaxis{lower}"] = {"domain": [0.0, 0.27], "anchor": f"x{lower}", "range": [-DEPTH, 0.5], "fixedrange": True,
                                    "zeroline": False, "showticklabels": False, "showgrid": False,
-                                   "title": {"text": LABELS.get(s.acquisition_name, s.acquisition_name) if i == 0 else ""}}
+                                   "title": {"text": ALL_LABELS.get(s.acquisition_name, s.acquisition_name) if i == 0 else ""}}
         layout["annotations"].append(
             {"xref": f"x{upper} domain", "yref": f"y{upper} domain", "x": 0, "y": 1.0, "xanchor": "left", "yanchor": "bottom",
              "text": safe(title), "showarrow": False, "font": {"color": COLORS[i]}})

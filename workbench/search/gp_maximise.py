@@ -9,14 +9,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.optimize import fmin_l_bfgs_b
 
-from workbench.models.acquisition import AcquisitionName, climbable
+from workbench.search.gp_acquisition import Surface
 from workbench.search.gp_candidates import keys, mutations, neighbours, spread
-from workbench.search.gp_posterior import N_FIT, Posterior
+from workbench.search.gp_posterior import N_FIT
 from workbench.space import Array, Space
 
 N_LOCAL = 512  # mutations
@@ -25,31 +23,7 @@ ROUNDS = 2
 SHORTLIST = 400  # scored points that are looked through for an untried one
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Acquisition:
-    """An acquisition function over a search space."""
-
-    posterior: Posterior
-    name: AcquisitionName
-    best: float
-    beta: float
-
-    def __call__(self, x: Array) -> Array:
-        """Value to climb at rows of the unit cube, shape (m,)."""
-        if not len(x):
-            return np.empty(0)
-        mean, sd = self.posterior.predict(x)
-        return climbable(self.name, mean, sd, self.best, self.beta)[0]
-
-    def with_gradient(self, Z: Array) -> tuple[Array, Array]:
-        """Value at rows of features, (m,), and gradient by them, (m, F)."""
-        mean, variance, d_mean, d_variance = self.posterior.model.predict_with_gradient(Z)
-        sd = np.sqrt(variance)
-        value, by_mean, by_sd = climbable(self.name, mean, sd, self.best, self.beta)
-        return value, by_mean[:, None] * d_mean + (by_sd / (2.0 * sd))[:, None] * d_variance
-
-
-def climb(acquisition: Acquisition, x: Array) -> Array:
+def climb(acquisition: Surface, x: Array) -> Array:
     """Move the active continuous parameters of all rows uphill, together, by L-BFGS-B within the cube."""
     features = acquisition.posterior.features
     columns = features.floats
@@ -76,7 +50,7 @@ def climb(acquisition: Acquisition, x: Array) -> Array:
     return moved
 
 
-def step_to_neighbours(acquisition: Acquisition, x: Array, scores: Array, space: Space,
+def step_to_neighbours(acquisition: Surface, x: Array, scores: Array, space: Space,
                        rng: np.random.Generator) -> tuple[Array, Array, bool]:
     """Move each row to its best allowed discrete neighbour, if better. Return rows, scores, whether any moved."""
     points, owner = neighbours(space, x, rng)
@@ -93,7 +67,7 @@ def step_to_neighbours(acquisition: Acquisition, x: Array, scores: Array, space:
     return x, scores, moved
 
 
-def refine(acquisition: Acquisition, x: Array, scores: Array, space: Space,
+def refine(acquisition: Surface, x: Array, scores: Array, space: Space,
            rng: np.random.Generator) -> tuple[Array, Array]:
     """Climb from the rows of x, alternating continuous ascent and discrete steps."""
     for _ in range(ROUNDS):
@@ -107,7 +81,7 @@ def refine(acquisition: Acquisition, x: Array, scores: Array, space: Space,
     return x, scores
 
 
-def maximise(acquisition: Acquisition, space: Space, *, sobol: Array, base: Array, seen: set[bytes],
+def maximise(acquisition: Surface, space: Space, *, sobol: Array, base: Array, seen: set[bytes],
              rng: np.random.Generator) -> tuple[Array, Array]:
     """Return untried allowed points and their values, the best first; possibly none.
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,28 +84,31 @@ def milestones(n: int) -> list[int]:
     return out
 
 
-def hyperparameters(history: History) -> Hyperparameters:
+Noise = Literal["auto"] | bool | float  # fitted; False: none; or its standard deviation, in the units of the loss
+
+
+def hyperparameters(history: History, noise: Noise = "auto") -> Hyperparameters:
     """Fit to the finished trials, starting from the last milestone's fit."""
     n = len(history)
     marks = milestones(n)
     if not marks:
-        return Hyperparameters.of(_fit(history, None, cold=True))
+        return Hyperparameters.of(_fit(history, None, noise, cold=True))
     phi: Array | None = None
     missing: list[int] = []
     for m in reversed(marks):
-        phi = history.memo.get(_key("fit", history, m))
+        phi = history.memo.get(_key(f"fit {noise}", history, m))
         if phi is not None:
             break
         missing.append(m)
     for m in reversed(missing):
-        phi = _fit(history[:m], phi, cold=m <= N_FIT)
-        history.memo[_key("fit", history, m)] = phi
+        phi = _fit(history[:m], phi, noise, cold=m <= N_FIT)
+        history.memo[_key(f"fit {noise}", history, m)] = phi
     if n > N_FIT or n == marks[-1]:
         assert phi is not None
         return Hyperparameters.of(phi)
-    key = _key("fit", history, n)
+    key = _key(f"fit {noise}", history, n)
     if key not in history.memo:
-        history.memo[key] = _fit(history, phi, cold=False)
+        history.memo[key] = _fit(history, phi, noise, cold=False)
     return Hyperparameters.of(history.memo[key])
 
 
@@ -114,10 +118,11 @@ def _key(what: str, history: History, m: int) -> Hashable:
     return ("gp", what, history.space, history.seed, m, content)
 
 
-def _fit(history: History, warm: Array | None, *, cold: bool) -> Array:
+def _fit(history: History, warm: Array | None, noise: Noise, *, cold: bool) -> Array:
     """Fit φ to all rows, or to N_FIT of them: the best quarter, the others at random."""
     features = features_of(history.space)
-    y = OutputTransform.of(history.y).forward(history.y)
+    transform = OutputTransform.of(history.y)
+    y = transform.forward(history.y)
     x = history.x
     if len(y) > N_FIT:
         order = np.argsort(y, kind="stable")
@@ -130,7 +135,8 @@ def _fit(history: History, warm: Array | None, *, cold: bool) -> Array:
     starts = [] if warm is None else [warm]
     if cold or warm is None:
         starts.append(prior.start(objective.n_groups))
-    return maximise_posterior(objective, starts)
+    known = None if noise == "auto" else (float(noise) / transform.scale) ** 2
+    return maximise_posterior(objective, starts, noise=known)
 
 
 def posterior(history: History, h: Hyperparameters) -> Posterior:

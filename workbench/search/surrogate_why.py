@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from workbench.history import Explanation, History
-from workbench.models.acquisition import LABELS, AcquisitionName, acquisition
+from workbench.models.acquisition import ALL_LABELS, AcquisitionName, SampledName, acquisition, is_sampled
 from workbench.space import Array, Choice, Space
 
 
@@ -66,7 +66,7 @@ class SurrogateExplanation(Explanation):
     MODEL: ClassVar[str] = "surrogate"  # as a sentence names it
 
     x: Array
-    acquisition: AcquisitionName
+    acquisition: AcquisitionName | SampledName
     beta: float
     best: float
     best_loss: float
@@ -82,9 +82,15 @@ class SurrogateExplanation(Explanation):
         """Rebuild the model that chose ``x`` from the history that it saw."""
         raise NotImplementedError
 
+    def acquisition_at(self, history: History, model: Belief, x: Array, mean: Array, sd: Array) -> Array:  # noqa: ARG002
+        """Acquisition at rows (m, d) where the model predicts ``mean`` and ``sd``."""
+        if is_sampled(self.acquisition):
+            raise NotImplementedError(f"{self.acquisition} needs draws: a child that offers it knows them.")
+        return acquisition(self.acquisition, mean, sd, self.best, self.beta)
+
     def summary(self) -> str:
         """Say in one plain sentence why this point was chosen."""
-        text = (f"{LABELS[self.acquisition]} was highest here: predicted {self.predicted:.3g} ± "
+        text = (f"{ALL_LABELS[self.acquisition]} was highest here: predicted {self.predicted:.3g} ± "
                 f"{self.predicted_sd:.2g}, best so far {self.best_loss:.3g}.")
         if self.n_pending:
             text += f" {self.n_pending} running trial{'s were' if self.n_pending > 1 else ' was'} taken into account."
@@ -107,7 +113,7 @@ class SurrogateSlice:
     lower: Array
     upper: Array
     acquisition: Array
-    acquisition_name: AcquisitionName
+    acquisition_name: AcquisitionName | SampledName
     observed_u: Array
     observed_values: list[Any]
     observed_loss: Array
@@ -127,7 +133,7 @@ class SurrogateSurface:
     mean: Array
     std: Array
     acquisition: Array
-    acquisition_name: AcquisitionName
+    acquisition_name: AcquisitionName | SampledName
     observed_x: list[Any]
     observed_y: list[Any]
     observed_loss: Array
@@ -156,7 +162,7 @@ def slice_1d(history: History, why: SurrogateExplanation, name: str, at: Array |
     x = np.tile(point, (len(u), 1))
     x[:, j] = u
     model = why.belief(history)
-    mean, sd, value = _evaluate(model, why, space, x)
+    mean, sd, value = _evaluate(model, why, history, x)
     back = model.transform.inverse
     seen = ~np.isnan(history.x[:, j])
     chosen = float(why.x[j])
@@ -181,7 +187,7 @@ def slice_2d(history: History, why: SurrogateExplanation, name_x: str, name_y: s
     x = np.tile(point, (len(ux) * len(uy), 1))
     x[:, jx], x[:, jy] = np.tile(ux, len(uy)), np.repeat(uy, len(ux))
     model = why.belief(history)
-    mean, sd, value = _evaluate(model, why, space, x)
+    mean, sd, value = _evaluate(model, why, history, x)
     back = model.transform.inverse
     std = (back(mean + sd) - back(mean - sd)) / 2.0
     seen = ~np.isnan(history.x[:, [jx, jy]]).any(1)
@@ -193,11 +199,12 @@ def slice_2d(history: History, why: SurrogateExplanation, name_x: str, name_y: s
                      history.y[seen], new[0], new[1], point)
 
 
-def _evaluate(model: Belief, why: SurrogateExplanation, space: Space, x: Array) -> tuple[Array, Array, Array]:
+def _evaluate(model: Belief, why: SurrogateExplanation, history: History, x: Array) -> tuple[Array, Array, Array]:
     """Mean, deviation and acquisition at rows whose holes are filled where a changed parent opens them."""
+    space = history.space
     filled = space.snap(np.where(np.isnan(x), 0.5, x))
     mean, sd = model.predict(filled)
-    value = acquisition(why.acquisition, mean, sd, why.best, why.beta)
+    value = why.acquisition_at(history, model, filled, mean, sd)
     return mean, sd, np.where(space.is_forbidden(filled), np.nan, value)
 
 
