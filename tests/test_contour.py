@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import optuna
 import pytest
 
 import workbench as wb
@@ -75,7 +76,10 @@ def test_the_map_of_a_model_based_run_is_that_of_its_own_model(gp_run):
     found = map_of(gp_run.history(before=13), trial.why, gp_run.history(), "lr", "n")
     assert "own Gaussian process" in found.model
     assert np.allclose(found.mean, slice_2d(gp_run.history(before=13), trial.why, "lr", "n", n=36).mean, equal_nan=True)
-    assert "own Gaussian process" in view_of(gp_run)._content()["words"]
+    view = view_of(gp_run)
+    assert "A map appears" in view._content()["words"]  # nothing is computed before somebody looks
+    view.show()
+    assert "own Gaussian process" in view.content["words"]
 
 
 def test_nothing_is_drawn_where_a_combination_is_forbidden_or_a_parameter_inactive():
@@ -136,7 +140,7 @@ def test_colours_are_not_taken_by_an_outlier_and_whoever_maximises_sees_his_valu
     scale = Scale.of(losses, log=False, word="loss")
     assert scale.high < 3
     assert scale.low == 0
-    upside = Scale.of(-losses, log=False, word="value")
+    upside = Scale.of(-losses, log=False, word="value", maximize=True)
     assert (upside.low, upside.high) == (-scale.high, 0)
     run = wb.optimize(lambda c: -objective({**c, "lr": 1e-3}), SPACE, algorithm=wb.Random(), n_trials=20, seed=0,
                       direction="maximize").start().wait()
@@ -166,6 +170,20 @@ def test_a_brush_fades_and_a_click_picks(random_run):
     assert sum(dots["marker"]["opacity"] > 0.5) == sum(random_run.trials.by_number[k].loss is not None for k in (1, 2))
     view.selection.pick(2)
     assert named(view.picture(), "picked")["x"] == pytest.approx([SPACE["lr"].to_unit(random_run.trials.by_number[2].config["lr"])])
+
+
+def test_of_several_losses_the_first_colours_the_marks_and_there_is_no_map():
+    def both(c):
+        return {"error": c["lr"], "size": c["n"]}
+
+    run = wb.optimize(both, SPACE, algorithm=optuna.samplers.RandomSampler(seed=0), n_trials=20, seed=0,
+                      direction={"error": "minimize", "size": "minimize"}).start().wait()
+    view = view_of(run, "lr", "n")
+    drawn = view.picture()
+    assert named(drawn, "map") is None
+    assert "Coloured by the first loss" in view._content()["words"]
+    assert sorted(named(drawn, "results")["customdata"][:, 1]) == sorted(t.config["lr"] for t in run.trials.by_number.values())
+    assert len(named(drawn, "Pareto set")["x"]) == len(run.trials.pareto)
 
 
 def test_a_space_with_one_parameter_or_none_declared_says_why_there_is_no_map():

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +39,7 @@ def lines(drawn, *names):
 # ---- axes --------------------------------------------------------------------------------------------------------------
 
 def test_an_axis_spans_the_declared_range_in_the_users_units_with_a_log_scale_and_names():
-    lr, kind, n, momentum, loss = axes_of(Trials(events_of([{"lr": 1e-2, "kind": "a", "n": 3}], [0.5])), np.array([0.5]))
+    lr, kind, n, momentum, loss = axes_of(Trials(events_of([{"lr": 1e-2, "kind": "a", "n": 3}], [0.5])), np.array([[0.5]]))
     assert lr.place(1e-2) == pytest.approx(0.5)
     assert lr.ticks()[1] == ["10⁻⁴", "10⁻³", "10⁻²", "0.1", "1"]
     assert kind.ticks()[1] == ["a", "b", "None"]
@@ -50,14 +51,14 @@ def test_an_axis_spans_the_declared_range_in_the_users_units_with_a_log_scale_an
 
 def test_what_was_tried_outside_of_an_edited_range_widens_the_axis():
     configs = [{"lr": 10.0, "kind": "gone", "n": 3}]
-    lr, kind, *_ = axes_of(Trials(events_of(configs, [0.5])), np.array([0.5]))
+    lr, kind, *_ = axes_of(Trials(events_of(configs, [0.5])), np.array([[0.5]]))
     assert lr.high == 10.0
     assert kind.options == ("a", "b", None, "gone")
 
 
 def test_without_a_declared_space_axes_are_made_of_what_was_tried():
     configs = [{"x": 1e-3, "on": True, "n": 1}, {"x": 5.0, "on": 1, "n": 3, "who": "me"}]
-    x, on, n, who, _ = axes_of(Trials(events_of(configs, [1.0, 2.0], space=None)), np.array([1.0, 2.0]))
+    x, on, n, who, _ = axes_of(Trials(events_of(configs, [1.0, 2.0], space=None)), np.array([[1.0], [2.0]]))
     assert x.log
     assert on.options == (True, 1)  # True and 1 are different options
     assert n.levels == (1.0, 2.0, 3.0)
@@ -130,15 +131,15 @@ def test_equal_and_infinite_losses_are_drawn():
 def test_of_two_thousand_trials_the_best_and_a_sample_that_stays_are_drawn():
     trials = random_trials(2000)
     t = table(trials)
-    rows = drawn_rows(t, trials, None, None)
+    rows = drawn_rows(t, None, None)
     assert rows.sum() == MAX_LINES
     by_loss = np.argsort([tr.loss for tr in t.trials], kind="stable")
     assert rows[by_loss[:N_BEST]].all()
     assert "300 of 2000 trials" in coordinates(trials)["layout"]["title"]["text"]
     fewer = random_trials(1900)
-    before = drawn_rows(table(fewer), fewer, None, None)
+    before = drawn_rows(table(fewer), None, None)
     assert (rows[:1900] & before).sum() > 0.8 * MAX_LINES  # few lines come and go while trials come
-    assert drawn_rows(t, trials, None, int(by_loss[-1]))[by_loss[-1]]  # the picked one too
+    assert drawn_rows(t, None, int(by_loss[-1]))[by_loss[-1]]  # the picked one too
     points = sum(t["y"].size for t in coordinates(trials)["data"])
     assert points < 5000  # what is sent does not grow with the trials
 
@@ -147,9 +148,26 @@ def test_brushed_trials_come_first_when_not_all_are_drawn():
     trials = random_trials(2000)
     t = table(trials)
     brushed = frozenset(range(0, 2000, 50))
-    rows = drawn_rows(t, trials, brushed, None)
+    rows = drawn_rows(t, brushed, None)
     assert rows[sorted(brushed)].all()
     assert rows.sum() == MAX_LINES
+
+
+def test_several_losses_have_an_axis_each_and_the_pareto_set_stands_out():
+    def both(c):
+        return {"error": c["x"] ** 2, "speed": 1 - (c["x"] - 1) ** 2}
+
+    run = wb.optimize(both, wb.Space(x=wb.Float(-1, 2), kind=wb.Choice("a", "b")), algorithm=optuna.samplers.RandomSampler(seed=0), n_trials=30, seed=0,
+                      direction={"error": "minimize", "speed": "maximize"}).start().wait()
+    view = CoordinatesView()
+    view.fold(run.log)
+    drawn = view.picture()
+    assert [a["key"] for a in view._content()["axes"]] == ["param:x", "param:kind", "value:0", "value:1"]
+    assert drawn["layout"]["title"]["text"].startswith("From parameters to error and speed")
+    front, = lines(drawn, "Pareto set")
+    assert set(front["customdata"][:-1, 0]) == {t.number for t in run.trials.pareto}
+    view.brush("value:1", 0.5, 1.0)
+    assert view.selection.brushed == {t.number for t in run.trials.by_number.values() if 1 - (t.config["x"] - 1) ** 2 >= 0.5}
 
 
 # ---- the brush ---------------------------------------------------------------------------------------------------------

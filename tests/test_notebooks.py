@@ -30,7 +30,8 @@ def texts(cell):
 
 def test_the_chapters_are_there():
     assert [p.stem for p in NOTEBOOKS] == ["00_start", "01_search_spaces", "02_gaussian_process",
-                                           "03_bayesian_optimisation", "04_tpe", "05_grid_and_random"]
+                                           "03_bayesian_optimisation", "04_tpe", "05_grid_and_random",
+                                           "09_you_are_the_optimiser"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)

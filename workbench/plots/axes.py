@@ -21,7 +21,7 @@ from workbench.trials import Trials
 
 FEW = 12  # up to so many levels each gets a tick
 MANY_TICKS = 16  # names of options on one axis; of more, every second, third, …
-LOSS = "value"  # key of the last axis
+LOSS = "value"
 _ABSENT = object()
 
 
@@ -32,7 +32,7 @@ class Axis:
     Attributes
     ----------
     key
-        ``"param:lr"`` for a parameter, ``"value"`` for the loss.
+        ``"param:lr"`` for a parameter, ``"value"`` for the loss; of several, ``"value:0"``, ``"value:1"``, …
     label
         What a person calls it.
     low, high
@@ -104,8 +104,8 @@ def _kind(value: Any) -> tuple[bool, Any]:
     return isinstance(value, bool), value
 
 
-def axes_of(trials: Trials, losses: Array) -> list[Axis]:
-    """Make an axis per parameter, in the order of the space, and a last one for these losses, in the user's sign."""
+def axes_of(trials: Trials, values: Array) -> list[Axis]:
+    """Make an axis per parameter, in the order of the space, and one per loss, of values (n, m) in the user's sign."""
     declared = Space.from_json(trials.started.space) if trials.started is not None and trials.started.space else None
     configs = [t.config for t in list(trials.by_number.values())]
     names = list(dict.fromkeys([*(declared or ()), *(k for c in configs for k in c)]))
@@ -113,7 +113,9 @@ def axes_of(trials: Trials, losses: Array) -> list[Axis]:
     for name in names:
         tried = [v for c in configs if (v := c.get(name, _ABSENT)) is not _ABSENT]
         made.append(_axis(name, declared[name] if declared is not None and name in declared.params else None, tried))
-    return [*made, _loss_axis(trials, losses)]
+    labels = trials.goals.labels or ("value" if trials.maximize else "loss",)
+    keys = [f"{LOSS}:{k}" for k in range(len(labels))] if len(labels) > 1 else [LOSS]
+    return [*made, *(_loss_axis(key, label, v) for key, label, v in zip(keys, labels, values.T, strict=True))]
 
 
 def _axis(name: str, p: Param | None, tried: Iterable[Any]) -> Axis:
@@ -134,15 +136,14 @@ def _axis(name: str, p: Param | None, tried: Iterable[Any]) -> Axis:
     return Axis(f"param:{name}", name, low, high, log=log and low > 0, levels=tuple(levels))
 
 
-def _loss_axis(trials: Trials, losses: Array) -> Axis:
+def _loss_axis(key: str, label: str, values: Array) -> Axis:
     from workbench.plots.history import use_log
 
-    finite = losses[np.isfinite(losses)]
-    name = "value" if trials.maximize else "loss"
+    finite = values[np.isfinite(values)]
     if not len(finite):
-        return Axis(LOSS, name, 0.0, 1.0)
+        return Axis(key, label, 0.0, 1.0)
     low, high = _apart(float(finite.min()), float(finite.max()))
-    return Axis(LOSS, name, low, high, log=use_log(finite) and low > 0)
+    return Axis(key, label, low, high, log=use_log(finite) and low > 0)
 
 
 def _apart(low: float, high: float) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from workbench.history import History
 from workbench.plots import marks as m
 from workbench.plots.contour_fit import FEWEST, fitted
+from workbench.plots.coordinates import values_of
 from workbench.plots.figure import empty, safe
 from workbench.plots.history import FADED, use_log
 from workbench.plots.model import CIVIDIS, axis
@@ -91,11 +92,11 @@ def marks_of(trials: Trials, space: Space, name_x: str, name_y: str) -> Marks:
     told = [t for k in list(trials.told) if (t := trials.by_number[k]).state != "interrupted"]
     both = [t for t in told if _has(px, t, name_x) and _has(py, t, name_y)]
     if len(both) > MAX_MARKS:
-        both = sorted(both, key=lambda t: (t.loss is None, t.loss or 0.0))[:MAX_MARKS // 3] + both[-2 * MAX_MARKS // 3:]
+        by_loss = np.argsort(values_of(trials, both)[:, 0] * (-1 if trials.goals.directions[0] == "maximize" else 1))
+        both = [both[i] for i in by_loss[:MAX_MARKS // 3]] + both[-2 * MAX_MARKS // 3:]
         both = list({t.number: t for t in both}.values())
     u = np.array([[_unit(p, t, n) for p, n in ((px, name_x), (py, name_y))] for t in both]).reshape(-1, 2)
-    values = np.array([np.nan if t.loss is None else trials.value(t.loss) for t in both], dtype=float)
-    return Marks(u[:, 0], u[:, 1], np.where(np.isfinite(values), values, np.nan), both)
+    return Marks(u[:, 0], u[:, 1], values_of(trials, both)[:, 0], both)
 
 
 def _has(p: Any, t: Trial, name: str) -> bool:
@@ -124,16 +125,17 @@ def contour(trials: Trials, space: Space, name_x: str, name_y: str, found: Map |
     dots = marks_of(trials, space, name_x, name_y)
     if not dots.trials:
         return empty(f"No result yet that has both {name_x} and {name_y}.", height=HEIGHT)
-    sign = -1.0 if trials.maximize else 1.0
-    finite = dots.values[np.isfinite(dots.values)]
-    scale = Scale.of(finite, log=use_log(finite), word="value" if trials.maximize else "loss")
+    finite, up = dots.values[np.isfinite(dots.values)], trials.goals.directions[0] == "maximize"
+    sign = -1.0 if up else 1.0
+    scale = Scale.of(finite, log=use_log(finite), word=(*trials.goals.labels, "value" if up else "loss")[0], maximize=up)
     data = [] if found is None else [_map(found, scale, sign, space, name_x, name_y),
                                      *_hatching(space, found.at, name_x, name_y)]
     data += _marks(dots, scale, brushed)
     data += _rings(trials, dots, selected)
     x, y = axis(space, name_x), axis(space, name_y)
     hidden = {"showgrid": False, "fixedrange": False}
-    layout = {"title": m.title(f"{scale.word.capitalize()} over {safe(m.cut(name_x))} and {safe(m.cut(name_y))}"),
+    words = f"{scale.word[:1].upper()}{scale.word[1:]} over {m.cut(name_x)} and {m.cut(name_y)}"
+    layout = {"title": m.title(safe(words)),
               "height": HEIGHT, "xaxis": {**x, **hidden}, "yaxis": {**y, **hidden}, "hovermode": "closest",
               "shapes": _borders(space, name_x, name_y), "legend": m.LEGEND,
               "margin": {"l": 70, "r": 20, "t": 56, "b": 44}}
@@ -148,18 +150,19 @@ class Scale:
     high: float
     log: bool
     word: str
+    maximize: bool
 
     @classmethod
-    def of(cls, finite: Array, *, log: bool, word: str) -> Scale:
+    def of(cls, finite: Array, *, log: bool, word: str, maximize: bool = False) -> Scale:
         """Span these values, but cut what lies far beyond the middle half on the side of the bad ones."""
         if not len(finite):
-            return cls(0.0, 1.0, False, word)
+            return cls(0.0, 1.0, False, word, maximize)
         z = np.log10(finite) if log else finite
         q1, q3 = np.quantile(z, [0.25, 0.75])
-        bad, reach = (-1 if word == "value" else 1), 1.5 * (q3 - q1)
+        bad, reach = (-1 if maximize else 1), 1.5 * (q3 - q1)
         low = max(z.min(), q1 - reach) if bad < 0 and reach > 0 else z.min()
         high = min(z.max(), q3 + reach) if bad > 0 and reach > 0 else z.max()
-        return cls(float(low), float(high) if high > low else float(low) + 1.0, log, word)
+        return cls(float(low), float(high) if high > low else float(low) + 1.0, log, word, maximize)
 
     def __call__(self, values: Array) -> Array:
         """Turn values into what is coloured."""
@@ -170,19 +173,20 @@ class Scale:
 
     def colours(self) -> m.Dict:
         """Return plotly's settings: the better, the more yellow."""
-        return {"colorscale": CIVIDIS, "reversescale": self.word == "loss", "cmin": self.low, "cmax": self.high}
+        return {"colorscale": CIVIDIS, "reversescale": not self.maximize, "cmin": self.low, "cmax": self.high}
 
     def outlines(self, values: Array) -> list[str]:
         """Return an outline for each mark that stands on the map of the same colour: dark around light ones."""
         share = (self(values) - self.low) / (self.high - self.low)
-        good = share < 0.5 if self.word == "loss" else share >= 0.5
+        good = share >= 0.5 if self.maximize else share < 0.5
         return ["#333333" if g else "#ffffff" for g in good.tolist()]
 
     def bar(self) -> m.Dict:
         """Return the colour bar, in values."""
         ticks = np.linspace(self.low, self.high, 5)
         texts = [m.three(float(10**v if self.log else v)) for v in ticks]
-        return {"thickness": 12, "len": 0.95, "title": {"text": self.word, "side": "right"}, "tickvals": ticks.tolist(),
+        return {"thickness": 12, "len": 0.95, "title": {"text": safe(m.cut(self.word)), "side": "right"},
+                "tickvals": ticks.tolist(),
                 "ticktext": texts, "outlinewidth": 0}
 
 
@@ -223,7 +227,7 @@ def _marks(dots: Marks, scale: Scale, brushed: frozenset[int] | None) -> list[m.
     if known.any():
         shown = np.column_stack([numbers, dots.values])[known]
         trace = m.dots(dots.x[known], dots.y[known], "results", m.GREY, size=size, legend=False,
-                       hover=f"trial %{{customdata[0]}}<br>{scale.word} %{{customdata[1]:.4g}}")
+                       hover=f"trial %{{customdata[0]}}<br>{safe(scale.word)} %{{customdata[1]:.4g}}")
         trace["marker"] = {"size": size, "color": scale(dots.values[known]), **scale.colours(), "colorbar": scale.bar(),
                            "line": {"color": scale.outlines(dots.values[known]), "width": 1.2},
                            "opacity": np.where(on[known], 1.0, FADED)}
@@ -237,12 +241,14 @@ def _marks(dots: Marks, scale: Scale, brushed: frozenset[int] | None) -> list[m.
 
 
 def _rings(trials: Trials, dots: Marks, selected: int | None) -> list[m.Dict]:
-    best = None if trials.best is None else trials.best.number
+    several = trials.goals.several
+    best = {t.number for t in trials.pareto} if several else {trials.best.number} if trials.best else set()
     rings = []
-    for number, name, color, size in ((best, "best", m.GREEN, 17), (selected, "picked", m.ORANGE, 21)):
-        i = [k for k, t in enumerate(dots.trials) if t.number == number]
+    for numbers, name, color, size in ((best, "Pareto set" if several else "best", m.GREEN, 17),
+                                       ({selected}, "picked", m.ORANGE, 21)):
+        i = [k for k, t in enumerate(dots.trials) if t.number in numbers]
         if i:
-            ring = m.dots(dots.x[i], dots.y[i], name, color, size=size, symbol="circle-open", hover=f"{name}: trial {number}")
+            ring = m.dots(dots.x[i], dots.y[i], name, color, size=size, symbol="circle-open", hover=name)
             ring["marker"]["line"]["width"] = 3
             rings.append(ring)
     return rings
@@ -260,8 +266,10 @@ def _borders(space: Space, name_x: str, name_y: str) -> list[m.Dict]:
     return shapes
 
 
-def words(found: Map | None, dots: int, results: int) -> str:
+def caption(found: Map | None, dots: int, results: int, *, several: bool = False) -> str:
     """Say what the map is, and how many results are not in the picture."""
-    text = f"Map: {found.model}, the others held at the best" if found is not None else \
-        f"A map appears with {FEWEST} results"
+    if found is not None:
+        text = f"Map: {found.model}, the others held at the best"
+    else:
+        text = "Coloured by the first loss; no map of several" if several else f"A map appears with {FEWEST} results"
     return text if dots == results else f"{text} · {dots} of {results} results have both parameters"

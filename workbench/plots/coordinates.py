@@ -33,11 +33,21 @@ Brush = Mapping[str, tuple[Interval, ...]]  # by the key of the axis; a trial mu
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """Trials as coordinates on axes, shape (n, d + 1), the loss last; nan where a trial has no value."""
+    """Trials as coordinates on axes, shape (n, d + m), the m losses last; nan where a trial has no value.
+
+    ``loss`` is the column that colours the lines, the first of several losses; ``maximize`` tells which end is good.
+    """
 
     axes: list[Axis]
     trials: list[Trial]
     coordinates: Array
+    loss: int
+    maximize: bool
+
+    @property
+    def losses(self) -> Array:
+        """The losses that colour the lines, in the user's sign."""
+        return np.asarray(self.coordinates[:, self.loss])
 
     def inside(self, brush: Brush) -> NDArray[np.bool_]:
         """Which trials lie in the brush. A trial without a value on a brushed axis does not."""
@@ -56,17 +66,26 @@ class Table:
 def table(trials: Trials) -> Table:
     """Turn the trials that have ended into coordinates."""
     told = [t for k in list(trials.told) if (t := trials.by_number[k]).state != "interrupted"]
-    losses = np.array([np.nan if t.loss is None else trials.value(t.loss) for t in told], dtype=float)
-    losses[~np.isfinite(losses)] = np.nan
-    axes = axes_of(trials, losses)
+    values = values_of(trials, told)
+    axes = axes_of(trials, values)
+    m_losses = values.shape[1]
     coordinates = np.full((len(told), len(axes)), np.nan)
     for i, t in enumerate(told):
-        for j, axis in enumerate(axes[:-1]):
+        for j, axis in enumerate(axes[:-m_losses]):
             name = axis.key.removeprefix("param:")
             if name in t.config:
                 coordinates[i, j] = axis.coordinate(t.config[name])
-    coordinates[:, -1] = losses
-    return Table(axes, told, coordinates)
+    coordinates[:, -m_losses:] = values
+    return Table(axes, told, coordinates, len(axes) - m_losses, trials.goals.directions[0] == "maximize")
+
+
+def values_of(trials: Trials, told: list[Trial]) -> Array:
+    """Return the values of trials in the user's sign, one column for each loss; nan where there is no finite one."""
+    n = len(trials.goals)
+    rows = [trials.values(t.losses) or (np.nan,) * n if n > 1 else (np.nan if t.loss is None else trials.value(t.loss),)
+            for t in told]
+    values = np.array(rows, dtype=float).reshape(len(told), n)
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def snapped(axis: Axis, low: float, high: float) -> Interval:
@@ -94,22 +113,24 @@ def coordinates(trials: Trials, brush: Brush | None = None, brushed: frozenset[i
     if not t.trials:
         return empty("Every trial will be a line across its parameters, to its loss. Press Start, or Step.",
                      height=HEIGHT)
-    rows = drawn_rows(t, trials, brushed, selected)
+    rows = drawn_rows(t, brushed, selected)
     y = np.column_stack([axis.place(t.coordinates[:, j]) for j, axis in enumerate(t.axes)])
     on = np.array([brushed is None or tr.number in brushed for tr in t.trials])
-    has_loss = np.isfinite(t.coordinates[:, -1])
-    colour, edges = _colours(t.coordinates[:, -1], on, maximize=trials.maximize)
+    has_loss = np.isfinite(t.losses)
+    colour, edges = _colours(t.losses, on, maximize=t.maximize)
     data = [_ticks(t.axes)]
     groups = [(~on, m.fade(m.GREY, 0.22), "not brushed", 1.0), (on & ~has_loss, m.RED, "no loss", 1.0)]
     groups += [(on & has_loss & (colour == k), c, f"loss {k + 1} of {N_COLOURS}", 1.5) for k, c in enumerate(RAMP)]
     for mask, c, name, width in groups:
         if (mask & rows).any():
             data += _lines(t, y, np.flatnonzero(mask & rows), name, c, width, legend=name == "no loss")
-    best = trials.best
-    for number, name, c in ((None if best is None else best.number, "best", m.GREEN), (selected, "picked", m.ORANGE)):
-        one = np.flatnonzero([tr.number == number for tr in t.trials])
-        data += _lines(t, y, one, name, c, 3.5 if on[one].all() else 1.5, legend=True) if len(one) else []
-    return {"data": data, "layout": _layout(t, trials, brush or {}, edges, said(t, rows, brushed))}
+    best = {tr.number for tr in trials.pareto} if trials.goals.several else {trials.best.number} if trials.best else set()
+    for numbers, name, c in ((best, "Pareto set" if trials.goals.several else "best", m.GREEN), ({selected}, "picked", m.ORANGE)):
+        meant = np.array([tr.number in numbers for tr in t.trials])
+        some = np.flatnonzero(meant & rows if len(numbers) > 1 else meant)
+        width = 3.5 if len(some) == 1 and on[some].all() else 1.8
+        data += _lines(t, y, some, name, c, width, legend=True) if len(some) else []
+    return {"data": data, "layout": _layout(t, brush or {}, edges, said(t, rows, brushed))}
 
 
 def said(t: Table, rows: NDArray[np.bool_], brushed: frozenset[int] | None) -> str:
@@ -120,7 +141,7 @@ def said(t: Table, rows: NDArray[np.bool_], brushed: frozenset[int] | None) -> s
         "" if shown == n else f", {shown} drawn")
 
 
-def drawn_rows(t: Table, trials: Trials, brushed: frozenset[int] | None, selected: int | None) -> NDArray[np.bool_]:
+def drawn_rows(t: Table, brushed: frozenset[int] | None, selected: int | None) -> NDArray[np.bool_]:
     """Choose the trials to draw: all of a few; else the best and a sample that changes little as trials come.
 
     The sample is ordered by the fractional parts of multiples of the golden ratio, which spread evenly. Brushed trials
@@ -129,7 +150,7 @@ def drawn_rows(t: Table, trials: Trials, brushed: frozenset[int] | None, selecte
     n = len(t.trials)
     if n <= MAX_LINES:
         return np.ones(n, dtype=bool)
-    losses = t.coordinates[:, -1] * (-1 if trials.maximize else 1)
+    losses = t.losses * (-1 if t.maximize else 1)
     numbers = np.array([tr.number for tr in t.trials])
     by_loss = np.argsort(np.where(np.isfinite(losses), losses, np.inf), kind="stable")
     spread = np.argsort(numbers * GOLDEN % 1.0, kind="stable")
@@ -163,8 +184,8 @@ def _lines(t: Table, y: Array, rows: NDArray[np.intp], name: str, color: str, wi
     gap = np.full((len(rows), 1), np.nan)
     lines = np.hstack([y[rows], gap])
     x = np.tile(np.arange(d + 1.0), len(rows))
-    who = np.repeat([[t.trials[i].number, t.coordinates[i, -1]] for i in rows.tolist()], d + 1, axis=0)
-    common = {"customdata": who, "hovertemplate": "trial %{customdata[0]}<br>" + safe(t.axes[-1].label)
+    who = np.repeat([[t.trials[i].number, t.losses[i]] for i in rows.tolist()], d + 1, axis=0)
+    common = {"customdata": who, "hovertemplate": "trial %{customdata[0]}<br>" + safe(t.axes[t.loss].label)
               + " %{customdata[1]:.4g}<extra></extra>", "connectgaps": False}
     trace = {**m.line(x, lines.ravel(), name, color, width=width, legend=legend), **common}
     known = np.isfinite(lines)
@@ -190,7 +211,7 @@ def _ticks(axes: list[Axis]) -> m.Dict:
             "textfont": {"size": 11, "shadow": halo}, "zorder": 5}
 
 
-def _layout(t: Table, trials: Trials, brush: Brush, edges: Array, words: str) -> dict[str, Any]:
+def _layout(t: Table, brush: Brush, edges: Array, words: str) -> dict[str, Any]:
     d = len(t.axes)
     shapes = [{"type": "line", "x0": j, "x1": j, "y0": 0, "y1": 1, "line": {"color": m.GREY, "width": 1.5}}
               for j in range(d)]
@@ -200,13 +221,14 @@ def _layout(t: Table, trials: Trials, brush: Brush, edges: Array, words: str) ->
             shapes.append({"type": "rect", "xsizemode": "pixel", "xanchor": j, "x0": -7, "x1": 7,
                            "y0": max(y0, -0.02), "y1": min(y1, 1.02), "fillcolor": m.fade(m.ORANGE, 0.4),
                            "line": {"color": m.ORANGE, "width": 1.5}})
-    places = t.axes[-1].place(edges).tolist()
-    for k, color in enumerate(RAMP if len(edges) else ()):  # the colours beside the axis of the loss
-        i = k if trials.maximize else N_COLOURS - 1 - k
-        shapes.append({"type": "rect", "xsizemode": "pixel", "xanchor": d - 1, "x0": 9, "x1": 19, "y0": places[i],
+    places = t.axes[t.loss].place(edges).tolist()
+    for k, color in enumerate(RAMP if len(edges) else ()):  # the colours beside the axis of the (first) loss
+        i = k if t.maximize else N_COLOURS - 1 - k
+        shapes.append({"type": "rect", "xsizemode": "pixel", "xanchor": t.loss, "x0": 9, "x1": 19, "y0": places[i],
                        "y1": places[i + 1], "fillcolor": color, "line": {"width": 0}})
+    losses = safe(" and ".join(a.label for a in t.axes[t.loss:]))
     hidden = {"showgrid": False, "zeroline": False, "fixedrange": True}
-    return {"title": m.title(f"From parameters to {t.axes[-1].label} · {words}"), "height": HEIGHT, "dragmode": False,
+    return {"title": m.title(f"From parameters to {losses} · {words}"), "height": HEIGHT, "dragmode": False,
             "hovermode": "closest", "shapes": shapes, "legend": {**m.LEGEND, "y": 1.1},
             "meta": {"brush": list(range(d))}, "margin": {"l": 20, "r": 30, "t": 84, "b": 16},
             "xaxis": {**hidden, "side": "top", "range": [-0.45, d - 0.8], "tickvals": list(range(d)), "ticks": "",

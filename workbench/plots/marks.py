@@ -114,6 +114,13 @@ def level(y: float, color: str, *, axis: str = "", dash: str = "dot") -> Dict:
             "line": {"color": color, "width": 1.5, "dash": dash}}
 
 
+def decades(low: float, high: float) -> Dict:
+    """Settings of a log axis from ``low`` to ``high`` with a tick at every power of ten, or every other if they are many."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    values = [10.0**k for k in range(first, last + 1, max(1, (last - first) // 7))]
+    return {"type": "log", "tickvals": values, "ticktext": [power(v) for v in values]}
+
+
 def title(text: str) -> Dict:
     """Give the picture its finding as a title."""
     return {"text": text, "x": 0.0, "xref": "paper", "xanchor": "left", "y": 0.98, "yanchor": "top",

@@ -37,7 +37,7 @@ def race(results: RaceResults) -> dict[str, Any]:
         low, middle, high = (_drawable(q) for q in quartiles(shown[name]))
         if len(shown[name]) > 1:
             lower, upper = m.band(x, low, high, label, color, alpha=0.16)
-            data += [lower, {**upper, "showlegend": False}]
+            data += [{k: v for k, v in edge.items() if k != "legendgroup"} | {"showlegend": False} for edge in (lower, upper)]
         line = m.line(x, middle, f"{place}. {label}" if n_seeds else label, color, width=2.5, dash=dash)
         lines.append({**line, "line": {**line["line"], "shape": "hv"},
                       "hovertemplate": f"{safe(name)}: median %{{y:.4g}} after %{{x}} trials<extra></extra>"})
@@ -46,8 +46,7 @@ def race(results: RaceResults) -> dict[str, Any]:
     layout = {"title": m.title(f"{quantity.capitalize()} on {safe(m.cut(results.name, 40))}: median and middle half of {of}"),
               "height": HEIGHT, "hovermode": "closest", "margin": {"l": 66, "r": 16, "t": 76, "b": 44},
               "xaxis": {"title": {"text": "trials (count)"}, "range": [1 - 0.015 * results.n_trials, 1.015 * results.n_trials]},
-              "yaxis": {"title": {"text": quantity}, "type": "log" if log else "linear", "exponentformat": "power",
-                        **({"dtick": 1} if log and _decades(finite) > 1.5 else {})},
+              "yaxis": {"title": {"text": quantity}, **_scale(finite, log=log)},
               "legend": {**m.LEGEND, "x": 0, "xanchor": "left"}}
     return {"data": data + lines, "layout": layout}
 
@@ -70,5 +69,8 @@ def _drawable(values: Array) -> Array:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _decades(finite: Array) -> float:
-    return float(np.log10(finite.max() / finite.min())) if len(finite) and finite.min() > 0 else 0.0
+def _scale(finite: Array, *, log: bool) -> m.Dict:
+    if not log or not len(finite):
+        return {"type": "linear"}
+    wide = finite.max() > 30 * finite.min()
+    return m.decades(float(finite.min()), float(finite.max())) if wide else {"type": "log"}

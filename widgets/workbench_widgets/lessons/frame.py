@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import anywidget
 import ipywidgets as w
@@ -79,7 +79,7 @@ class Lesson(w.VBox, Generic[State]):  # type: ignore[misc]
     dials: tuple[Dial, ...] = ()
     can_step = True
     can_undo = True
-    key_map = KEYS
+    key_map: ClassVar[dict[str, str]] = KEYS
     help_text = HELP
 
     def __init__(self, start: State) -> None:

@@ -14,7 +14,7 @@ from workbench_widgets.lessons.bo_state import LINE, PLANE, SIDE
 from workbench_widgets.lessons.game_state import N_EVALUATIONS, YOU, GameState
 
 STYLE = {YOU: (m.ORANGE, "circle", 12), "GP-BO": (m.BLUE, "diamond", 9), "TPE": (m.GREEN, "square", 8),
-         "random": (m.GREY, "x-thin", 9)}
+         "random": (m.PURPLE, "x", 8)}
 FLOOR = 1e-2  # least distance from the minimum that is drawn, of a range of 100
 
 
@@ -96,12 +96,12 @@ def _playing_square(state: GameState) -> dict[str, Any]:
 
 def _revealed(state: GameState) -> dict[str, Any]:
     """The function, everybody's points, and everybody's best so far."""
-    left = [0.0, 0.60] if state.dimensions == 1 else [0.0, 0.47]
-    right = [0.70, 1.0] if state.dimensions == 1 else [0.64, 1.0]
+    left = [0.0, 0.60] if state.dimensions == 1 else [0.0, 0.56]
+    right = [0.70, 1.0] if state.dimensions == 1 else [0.68, 1.0]
     layout = _layout(state, "The hidden function, and what all four tried")
     layout["margin"]["t"] = 84
     layout["xaxis"]["domain"] = left
-    data = _curve(state) if state.dimensions == 1 else _heat(state, left[1])
+    data = _curve(state) if state.dimensions == 1 else _heat(state)
     best = 0.0
     lines = []
     for name, (points, y) in list(state.players().items())[::-1]:  # yours last: on top
@@ -109,7 +109,7 @@ def _revealed(state: GameState) -> dict[str, Any]:
         at, losses = np.array(points), np.array(y)
         height = losses if state.dimensions == 1 else at[:, 1]
         dots = m.dots(at[:, 0], height, name, color, size=size, symbol=symbol)
-        dots["marker"]["line"] = {"color": color if symbol == "x-thin" else "#ffffff", "width": 2 if symbol == "x-thin" else 1}
+        dots["marker"]["line"] = {"color": "#ffffff", "width": 1}
         data.append({**dots, "hovertext": [f"{name}, evaluation {k + 1}: {m.three(v)}" for k, v in enumerate(y)],
                      "hovertemplate": "%{hovertext}<extra></extra>", "legendgroup": name})
         regret = np.maximum(np.minimum.accumulate(losses) - state.hidden.minimum, FLOOR)
@@ -121,7 +121,7 @@ def _revealed(state: GameState) -> dict[str, Any]:
     layout["legend"]["traceorder"] = "reversed"
     layout["xaxis2"] = {"domain": right, "anchor": "y2", "fixedrange": True, "range": [0.7, N_EVALUATIONS + 0.3], "dtick": 3,
                         "tick0": 1, "title": {"text": "evaluations (count)", "standoff": 4}}
-    layout["yaxis2"] = {"anchor": "x2", "type": "log", "fixedrange": True, "exponentformat": "power", "dtick": 1,
+    layout["yaxis2"] = {"anchor": "x2", "fixedrange": True, **m.decades(FLOOR, best),
                         "range": [np.log10(FLOOR) - 0.1, np.log10(best) + 0.15],
                         "title": {"text": "best so far above the minimum", "standoff": 4}}
     return {"data": data + lines, "layout": layout}
@@ -134,10 +134,10 @@ def _curve(state: GameState) -> list[m.Dict]:
             m.dots(LINE[[k], 0], y[[k]], "minimum", m.RED, symbol="star", size=14, hover="the minimum")]
 
 
-def _heat(state: GameState, right: float) -> list[m.Dict]:
+def _heat(state: GameState) -> list[m.Dict]:
     z, side = state.hidden.f(PLANE), np.linspace(0.0, 1.0, SIDE)
     k = int(np.argmin(z))
     return [{"type": "heatmap", "x": side, "y": side, "z": z.reshape(SIDE, SIDE), "colorscale": CIVIDIS, "reversescale": True,
              "zsmooth": "best", "name": "hidden function", "hovertemplate": "loss %{z:.4g}<extra></extra>",
-             "colorbar": {"x": right + 0.005, "thickness": 8, "len": 0.95}},
+             "showscale": False},
             m.dots(PLANE[[k], 0], PLANE[[k], 1], "minimum", m.RED, symbol="star", size=16, hover="the minimum")]

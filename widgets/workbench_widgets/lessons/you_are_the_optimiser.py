@@ -118,8 +118,9 @@ class YouAreTheOptimiser(Lesson[GameState]):
     name = "You are the optimiser"
     can_step = False
     can_undo = False  # an evaluation is dear, and cannot be taken back
-    key_map: ClassVar = {"ArrowLeft": "left", "ArrowRight": "right", "ArrowUp": "up", "ArrowDown": "down", "Enter": "evaluate",
-                         "h": "hint", "n": "again", "r": "reset", "?": "help"}
+    key_map: ClassVar[dict[str, str]] = {
+        "ArrowLeft": "left", "ArrowRight": "right", "ArrowUp": "up", "ArrowDown": "down", "Enter": "evaluate",
+        "h": "hint", "n": "again", "r": "reset", "?": "help"}
     help_text = ("<kbd>← → ↑ ↓</kbd> move the cursor (with <kbd>shift</kbd> in leaps) · <kbd>Enter</kbd> evaluate there · "
                  "<kbd>h</kbd> hint · <kbd>n</kbd> play again · <kbd>r</kbd> reset, the score too, while the game has the focus.")
 
@@ -181,7 +182,9 @@ class YouAreTheOptimiser(Lesson[GameState]):
         """Make the game's own buttons and choices."""
         self._hint_button = self._button("Hint", "lightbulb-o", self._hint, "Where would expected improvement look? (h)")
         self._again_button = self._button("Play again", "refresh", self._again, "A new hidden function; the score is kept (n)")
+        number = self._number("seed", "function no.")
+        number.layout.width = "160px"
         return [self._button("Evaluate at the cursor", "crosshairs", self._evaluate, "The same as a click there (Enter)"),
                 self._hint_button, self._again_button,
                 self._choice("dimensions", "play on", {"a line (1-D)": 1, "a square (2-D)": 2}),
-                self._number("seed", "function no.")]
+                number]

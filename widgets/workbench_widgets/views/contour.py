@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.plots.contour import HEIGHT, Map, contour, map_of, words
+from workbench.plots.contour import HEIGHT, Map, caption, contour, map_of
 from workbench.plots.figure import empty
 from workbench.replay import Replay
 from workbench.search.surrogate_why import SurrogateExplanation
@@ -51,16 +51,16 @@ class ContourView(FigureView):
         return contour(self.trials, space, x, y, found, brushed=self.selection.brushed, selected=self.selection.trial)
 
     def _content(self) -> dict[str, Any]:
-        """Return what stands above the picture: the parameters, which are shown, and what the map is."""
+        """Return what stands above the picture: the parameters, which are shown, and what the map drawn last is."""
         space, newest = self._space()
         if newest is None or space is None or len(space) < 2:
             return {"names": [], "x": None, "y": None, "words": ""}
         x, y = self._axes(space)
-        found = self._mapped(space, newest, x, y)
+        found = None if self._map is None else self._map[1]
         n = sum(self.trials.by_number[k].state != "interrupted" for k in list(self.trials.told))
         both = sum(x in t.config and y in t.config for k in list(self.trials.told)
                    if (t := self.trials.by_number[k]).state != "interrupted")
-        return {"names": list(space.names), "x": x, "y": y, "words": words(found, both, n)}
+        return {"names": list(space.names), "x": x, "y": y, "words": caption(found, both, n, several=self.trials.goals.several)}
 
     def _space(self) -> tuple[Space | None, Trial | None]:
         newest = next(reversed(list(self.trials.by_number.values())), None)
@@ -82,7 +82,10 @@ class ContourView(FigureView):
         return x, y
 
     def _mapped(self, space: Space, newest: Trial, x: str, y: str) -> Map | None:
-        """Compute the map, once for what is known and the pair."""
+        """Compute the map, once for what is known and the pair; of several losses there is none."""
+        if self.trials.goals.several:
+            self._map = None
+            return None
         told = len(self.trials.told)
         key = (told, newest.number, id(space), x, y)
         if self._map is None or self._map[0] != key:

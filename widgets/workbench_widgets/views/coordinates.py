@@ -72,7 +72,7 @@ class CoordinatesView(FigureView):
         t = table(self.trials)
         if not t.trials:
             return {"axes": [], "brush": [], "n": None, "words": ""}
-        rows = drawn_rows(t, self.trials, self.selection.brushed, self.selection.trial)
+        rows = drawn_rows(t, self.selection.brushed, self.selection.trial)
         known = {a.key: a for a in t.axes}
         brush = [[k, f"{known[k].label}: {' or '.join(_words(known[k], i) for i in intervals)}"]
                  for k, intervals in self.brushes.items() if k in known]
