@@ -276,3 +276,20 @@ def test_without_torch_it_can_be_made_and_says_how_to_install_it(algorithm, monk
 
 def test_options_of_a_choice_are_not_moved_to_the_middle():
     assert centre(features_of(SPACE)).tolist() == [0.5, 0.5, 0.5, 0.0, 0.0, 0.0, 0.5]
+
+
+def test_more_noise_wants_more_weight_decay():
+    Z = rng(0).random((60, 2))
+    clean = np.sin(4 * Z[:, 0]) + Z[:, 1]
+    noisy = rng(1).standard_normal(60)
+    chosen = [mlp.choose_decay(Z, (y - y.mean()) / y.std(), middle=np.full(2, 0.5), seed=0, steps=200) for y in (clean, noisy)]
+    assert chosen[0] < chosen[1] == max(mlp.DECAYS)
+
+
+def test_a_network_of_a_fold_has_not_seen_the_others():
+    Z, y = rng(0).random((12, 2)), rng(1).standard_normal(12)
+    changed = np.where(np.arange(12) < 4, 9.0, y)
+    rows = [np.arange(4, 12), np.arange(12)]
+    a, b = (mlp._fit(Z, t, rows, np.full(2, 0.01), middle=np.full(2, 0.5), seed=0, steps=20)[0].W[0] for t in (y, changed))
+    np.testing.assert_array_equal(a[0], b[0])
+    assert not np.array_equal(a[1], b[1])

@@ -167,15 +167,22 @@ def last_milestone(n: int, growth: int) -> int:
 def dngo(history: History, *, n_networks: int, steps: int, seed: int) -> NeuralBelief:
     """Train networks on the trials up to the last milestone, then fit their linear heads to all trials.
 
+    The weight decay is chosen at fewer milestones, growing by a third.
+
     The believed w is the mixture of the networks' posteriors, each with weights for its own hidden layer alone.
     """
     features, transform, y = _prepared(history)
     m = last_milestone(len(y), 10)
+    k = last_milestone(m, 3)
     rows = features(history.x)
 
+    def tune() -> float:
+        return mlp.choose_decay(rows[:k], _targets(history, k), middle=centre(features), seed=seed, steps=steps)
+
     def train() -> TanhNetwork:
-        z = OutputTransform.of(history.y[:m]).forward(history.y[:m])
-        return mlp.train(rows[:m], z, middle=centre(features), seed=seed, steps=steps, n_networks=n_networks)
+        decay = _kept(history, ("decay", steps, seed), k, tune)
+        return mlp.train(rows[:m], _targets(history, m), middle=centre(features), seed=seed, steps=steps,
+                         n_networks=n_networks, decay=decay)
 
     networks = _kept(history, ("dngo", n_networks, steps, seed), m, train)
     numeric = np.flatnonzero(centre(features) > 0)
@@ -183,8 +190,8 @@ def dngo(history: History, *, n_networks: int, steps: int, seed: int) -> NeuralB
     Phi = basis(rows)
     D, width = Phi.shape[1], networks.b[-1].shape[-1]
     mean, second, noise = np.zeros(D), np.zeros((D, D)), 0.0
-    for k in range(n_networks):
-        own = np.r_[k * width:(k + 1) * width, n_networks * width:D]
+    for i in range(n_networks):
+        own = np.r_[i * width:(i + 1) * width, n_networks * width:D]
         head = linear_head.fit(Phi[:, own], y)
         mean[own] += head.mean / n_networks
         second[np.ix_(own, own)] += (head.covariance + np.outer(head.mean, head.mean)) / n_networks
@@ -206,9 +213,8 @@ def bohamiann(history: History, *, n_chains: int, n_steps: int, seed: int) -> Ne
     settings: Hashable = ("bohamiann", n_chains, n_steps, seed)
 
     def begin() -> tuple[Chains, Array]:
-        z = OutputTransform.of(history.y[:m]).forward(history.y[:m])
         steps = n_steps // 2
-        return bnn.draw(rows[:m], z, middle=middle, seed=seed, burn_in=n_steps - steps, steps=steps,
+        return bnn.draw(rows[:m], _targets(history, m), middle=middle, seed=seed, burn_in=n_steps - steps, steps=steps,
                         every=max(1, steps // DRAWS_PER_CHAIN), n_chains=n_chains)
 
     def go_on() -> tuple[Chains, Array]:
@@ -231,6 +237,11 @@ def bohamiann(history: History, *, n_chains: int, n_steps: int, seed: int) -> Ne
 def _prepared(history: History) -> tuple[MixedFeatures, OutputTransform, Array]:
     transform = OutputTransform.of(history.y)
     return features_of(history.space), transform, transform.forward(history.y)
+
+
+def _targets(history: History, m: int) -> Array:
+    """Return the targets of the first ``m`` trials as they were then."""
+    return OutputTransform.of(history.y[:m]).forward(history.y[:m])
 
 
 def _kept(history: History, what: Hashable, m: int, make: Callable[[], Any]) -> Any:

@@ -8,7 +8,7 @@ Snoek et al. 2015, "Scalable Bayesian optimization using deep neural networks" (
     for trial = 1, 2, …
         if trial <= n_startup: the next scrambled Sobol point
         z = losses, outliers compressed, standardised
-        DNGO: train networks with tanh layers on (x, z), at milestones                      models/neural/mlp.py
+        DNGO: choose the weight decay and train tanh networks on (x, z), at milestones      models/neural/mlp.py
               Bayesian linear regression of z on their last hidden layer, each time         models/neural/linear_head.py
         BOHAMIANN: draw networks from p(θ | x, z) by scale-adapted SGHMC                     models/neural/sghmc.py, bnn.py
         x = argmax of log-EI among untried points                                           nn_maximise.py
