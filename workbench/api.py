@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 import threading
 import weakref
+from collections.abc import Mapping, Sequence
 from contextvars import copy_context
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
@@ -15,7 +16,8 @@ from optuna.storages import BaseStorage
 from workbench import store
 from workbench.errors import RunError, SpaceError, StorageError
 from workbench.events import RunStarted, RunState
-from workbench.ledger import Ledger, attrs_json, replay
+from workbench.ledger import Ledger, attrs_json, name_metrics, replay
+from workbench.losses import Direction, Goals
 from workbench.objective import Objective
 from workbench.optuna_bridge import Sampler
 from workbench.optuna_watch import resolve_study, watch_study
@@ -26,13 +28,13 @@ from workbench.search.recommend import objective_kind, recommend
 from workbench.space import Space
 from workbench.store import Owner
 
-Direction = Literal["minimize", "maximize"]
 UNDER_WAY: tuple[RunState, ...] = ("running", "pausing", "paused", "stopping")
 _HERE: weakref.WeakValueDictionary[str, Run] = weakref.WeakValueDictionary()  # writers of this process, by their file
 
 
 def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any = None, n_trials: int | None = 50,
-             n_workers: int = 1, seed: int | None = None, name: str | None = None, direction: Direction = "minimize",
+             n_workers: int = 1, seed: int | None = None, name: str | None = None,
+             direction: Direction | Sequence[Direction] | Mapping[str, Direction] = "minimize",
              storage: str | BaseStorage | None = None, trial_timeout: float | None = None,
              timeout: float | None = None, scheduler: Any = None, executor: Any = None) -> Run:
     """Make a run that waits for ``start()`` (or for the Start button of its panel).
@@ -56,7 +58,8 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
     name
         Keeps the run in ``runs/<name>.journal`` from its first trial. Without a name it lives in memory.
     direction
-        "minimize" or "maximize".
+        "minimize" or "maximize". For several losses a list, one for each number of the tuple that the objective returns; or
+        a dict by their names, for an objective that returns a dict (or a tuple in that order).
     storage
         Any Optuna storage or its URL, instead of the journal file; needs a name.
     trial_timeout, timeout
@@ -76,16 +79,17 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
     if space is not None and not isinstance(space, Space):
         raise SpaceError(f"the space must be a wb.Space, got {type(space).__name__}. "
                          "wb.Space(lr=wb.Float(1e-5, 1e-1, log=True)) makes one.")
-    if direction not in ("minimize", "maximize"):
-        raise RunError(f"direction must be 'minimize' or 'maximize', got {direction!r}.")
+    goals = Goals.of(direction)
+    if goals.several and scheduler is not None:
+        raise RunError(f"a scheduler judges one loss, got a run of {len(goals)}. Leave scheduler= out.")
     _positive(n_trials=n_trials, n_workers=n_workers, trial_timeout=trial_timeout, timeout=timeout)
     if storage is not None and name is None:
         raise RunError("storage= needs a name, under which the run is found again. Give name=.")
     seed = secrets.randbelow(2**31) if seed is None else int(seed)
     algorithm = recommend(space, objective_kind(objective, space), n_trials).algorithm if algorithm is None else algorithm
-    check_algorithm(algorithm)
+    check_algorithm(algorithm, len(goals))
     settings = Settings(space, algorithm, n_trials, n_workers, scheduler, trial_timeout, timeout)
-    study, where, owner = _create(name, direction, storage)
+    study, where, owner = _create(name, goals, storage)
     study.sampler = _sampler(algorithm, space, seed)
     run = Run(_ledger(study, owner), objective, settings, seed=seed, name=name, where=where, executor=executor,
               owner=owner)
@@ -143,15 +147,23 @@ def _quiet() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-def _create(name: str | None, direction: Direction,
+def _create(name: str | None, goals: Goals,
             storage: str | BaseStorage | None) -> tuple[optuna.Study, str, Owner | None]:
+    study, where, owner = _new_study(name, goals, storage)
+    if goals.names:
+        name_metrics(study, goals.names)
+    return study, where, owner
+
+
+def _new_study(name: str | None, goals: Goals,
+               storage: str | BaseStorage | None) -> tuple[optuna.Study, str, Owner | None]:
     _quiet()
-    nop = optuna.pruners.NopPruner()
+    nop, directions = optuna.pruners.NopPruner(), list(goals.directions)
     if name is None:
-        return optuna.create_study(direction=direction, pruner=nop), "memory", None
+        return optuna.create_study(directions=directions, pruner=nop), "memory", None
     if storage is not None:
         try:
-            study = optuna.create_study(study_name=name, storage=storage, direction=direction, pruner=nop)
+            study = optuna.create_study(study_name=name, storage=storage, directions=directions, pruner=nop)
         except optuna.exceptions.DuplicatedStudyError as error:
             raise StorageError(_exists(name, str(storage))) from error
         except Exception as error:
@@ -164,7 +176,7 @@ def _create(name: str | None, direction: Direction,
     try:
         path.unlink(missing_ok=True)  # nothing was ever tried in it
         journal = store.journal_storage(path)
-        made = optuna.create_study(study_name=name, storage=journal, direction=direction, pruner=nop)
+        made = optuna.create_study(study_name=name, storage=journal, directions=directions, pruner=nop)
     except OSError as error:
         owner.release()
         raise StorageError(f"{path} cannot be written: {error}. Choose another place with storage=, or leave the name "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from time import time
 from typing import Any, Literal
 
 from workbench.history import Explanation
+from workbench.losses import Direction, Loss
 from workbench.space import Config
 
 TrialState = Literal["running", "complete", "pruned", "failed", "interrupted"]
@@ -18,16 +20,22 @@ RunState = Literal["ready", "running", "pausing", "paused", "stopping", "stopped
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run began or went on. ``space`` is the space as JSON data; ``n_trials`` None means no limit."""
+    """A run began or went on. ``space`` is the space as JSON data; ``n_trials`` None means no limit.
+
+    In a run of several losses ``directions`` has one entry for each, ``losses`` their names, and ``direction`` says
+    nothing.
+    """
 
     name: str | None
     algorithm: str
     space: dict[str, Any]
     n_trials: int | None
     n_workers: int = 1
-    direction: Literal["minimize", "maximize"] = "minimize"
+    direction: Direction = "minimize"
     seed: int = 0
     time: float = field(default_factory=time)
+    directions: tuple[Direction, ...] = ()
+    losses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +50,18 @@ class TrialSuggested:
 
 @dataclass(frozen=True, slots=True)
 class TrialReported:
-    """A trial finished a step (counted from 1). ``loss`` is always minimised."""
+    """A trial finished a step (counted from 1). ``loss`` is always minimised; of several, in ``losses``, it is nan."""
 
     trial: int
     step: int
     loss: float
     time: float = field(default_factory=time)
+    losses: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, trial: int, step: int, loss: Loss, time: float) -> TrialReported:
+        """Report one loss, or several."""
+        return cls(trial, step, math.nan, time, loss) if isinstance(loss, tuple) else cls(trial, step, loss, time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +77,24 @@ class TrialJudged:
 
 @dataclass(frozen=True, slots=True)
 class TrialFinished:
-    """A trial ended. ``loss`` is None where there is none; ``error`` is the whole traceback of a failed one."""
+    """A trial ended. ``loss`` is None where there is none; ``error`` is the whole traceback of a failed one.
+
+    Several losses stand in ``losses``, all minimised; ``loss`` is None then.
+    """
 
     trial: int
     state: TrialState
     loss: float | None
     error: str | None = None
     time: float = field(default_factory=time)
+    losses: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, trial: int, state: TrialState, loss: Loss | None, error: str | None, time: float) -> TrialFinished:
+        """End with one loss, or several, or none."""
+        if isinstance(loss, tuple):
+            return cls(trial, state, None, error, time, loss)
+        return cls(trial, state, loss, error, time)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class History:
         Finished trials, shape (n, d), in the unit cube; nan where a parameter is inactive.
     y
         Their losses, shape (n,), smaller is better; +inf where a trial failed or gave nan. A pruned trial counts with
-        its last loss.
+        its last loss. Shape (n, m) in a run of m > 1 losses.
     pending
         Trials that still run, shape (k, d), in order of their numbers.
     steps
@@ -58,6 +58,18 @@ class History:
     def __len__(self) -> int:
         """Count the finished trials."""
         return len(self.y)
+
+    @property
+    def n_losses(self) -> int:
+        """How many losses the run has."""
+        return 1 if self.y.ndim == 1 else self.y.shape[1]
+
+    def loss(self, k: int) -> History:
+        """Return the history of one of several losses alone, with a memo of its own inside the shared one."""
+        if self.y.ndim == 1:
+            return self
+        memo: dict[Hashable, Any] = self.memo.setdefault(("loss", k), {})
+        return History(self.space, self.x, self.y[:, k], self.pending, self.steps, self.seed, memo)
 
     def __getitem__(self, rows: slice) -> History:
         """Return the history as it was: ``history[:12]``, nothing pending. Only prefixes keep the shared memo."""
@@ -106,6 +118,17 @@ class Algorithm(Protocol):
     def suggest(self, history: History, rng: np.random.Generator) -> Suggestion:
         """Choose the next point from the whole history. Same history, same rng: same answer."""
         ...
+
+
+def refusal(algorithm: Any, n_losses: int) -> str:
+    """Say why an algorithm cannot serve a run of that many losses; empty if it can.
+
+    One that can carries the class attribute ``several_losses = True``.
+    """
+    if n_losses == 1 or getattr(algorithm, "several_losses", False):
+        return ""
+    return (f"{type(algorithm).__name__} searches for the best of one loss, got a run of {n_losses} losses. Take "
+            "wb.EHVI(), wb.ParEGO(), wb.NSGA2(), wb.QMC() or wb.Random(), or return one loss, such as a weighted sum.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ after it, in order, and ``trouble`` says why; ``flush`` tries again. Nothing tha
 from __future__ import annotations
 
 import json
-import math
 import threading
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,17 +18,20 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from workbench.errors import StorageError
 from workbench.events import Event, TrialFinished, TrialReported, TrialState, TrialSuggested
+from workbench.losses import Direction, Goals, Loss, Sign, has_nan, times
 from workbench.optuna_distributions import space_to_distributions
 from workbench.space import Config, Space
 
 KEY = "wb"  # user attribute of a trial: what it saw when it was suggested
 ERROR = "wb:error"
 INTERRUPTED = "wb:interrupted"
+STEP = "wb:losses "  # with a step's number: several losses of that step (Optuna's intermediate values hold but one)
 SKIPPED = "wb:skipped"  # never run: the suggestion broke a rule of the space
 
 _STATES = {"complete": OptunaState.COMPLETE, "pruned": OptunaState.PRUNED, "failed": OptunaState.FAIL,
@@ -101,7 +104,7 @@ class Ledger:
     Parameters
     ----------
     study
-        Where trials are kept; its direction gives the sign of the losses.
+        Where trials are kept; its directions give the signs of the losses.
     repair
         Called before a failed write is tried again (a journal file cuts its torn tail). Given only by the one owner
         of a file: all trials in it are then its own.
@@ -110,11 +113,14 @@ class Ledger:
     ----------
     trouble
         Why the last write failed; empty while all is well.
+    goals
+        Directions, and the names of several losses.
     """
 
     def __init__(self, study: optuna.Study, *, repair: Callable[[], object] | None = None) -> None:
         self.study = study
-        self.sign = -1.0 if study.direction == optuna.study.StudyDirection.MAXIMIZE else 1.0
+        self.goals = goals_of(study)
+        self.sign: Sign = self.goals.sign
         self.trouble = ""
         self._storage: BaseStorage = study._storage
         self._study_id: int = study._study_id
@@ -164,12 +170,20 @@ class Ledger:
             self._write(lambda: self._storage.set_trial_user_attr(trial._trial_id, KEY, saw.data()))
             return trial
 
-    def report(self, number: int, step: int, loss: float) -> None:
+    def report(self, number: int, step: int, loss: Loss) -> None:
         """Add a point to the learning curve."""
-        trial_id = self._ids[number]
-        self._write(lambda: self._storage.set_trial_intermediate_value(trial_id, step, self.sign * loss))
+        trial_id, value = self._ids[number], times(self.sign, loss)
+        if isinstance(value, tuple):
+            self._write(lambda: self._storage.set_trial_user_attr(trial_id, f"{STEP}{step}", list(value)))
+        else:
+            self._write(lambda: self._storage.set_trial_intermediate_value(trial_id, step, value))
 
-    def tell(self, number: int, state: TrialState, loss: float | None, error: str | None = None, *,
+    def name_losses(self, names: tuple[str, ...]) -> None:
+        """Keep the names of several losses, as Optuna keeps metric names."""
+        self.goals = Goals(self.goals.directions, names)
+        self._write(lambda: name_metrics(self.study, names))
+
+    def tell(self, number: int, state: TrialState, loss: Loss | None, error: str | None = None, *,
              skipped: bool = False) -> None:
         """End a trial. ``skipped`` marks one that was never run."""
         trial_id = self._ids.pop(number)
@@ -182,7 +196,10 @@ class Ledger:
             writes.append(lambda: put(trial_id, INTERRUPTED, True))
         if skipped:
             writes.append(lambda: put(trial_id, SKIPPED, True))
-        values = None if loss is None or math.isnan(loss) or state in ("failed", "interrupted") else [self.sign * loss]
+        values = None
+        if loss is not None and not has_nan(loss) and state not in ("failed", "interrupted"):
+            value = times(self.sign, loss)
+            values = list(value) if isinstance(value, tuple) else [value]
         writes.append(lambda: self._end(trial_id, _STATES[state], values))
         self._write(*writes)
 
@@ -290,14 +307,48 @@ def state_of(trial: FrozenTrial) -> TrialState:
     return names.get(trial.state, "running")
 
 
-def loss_of(trial: FrozenTrial, sign: float) -> float | None:
-    """Return the loss of an ended trial: its value, or a pruned one's last report; None if there is none."""
+def goals_of(study: optuna.Study) -> Goals:
+    """Return a study's directions, and its metric names if it has several."""
+    directions: tuple[Direction, ...] = tuple(
+        "maximize" if d == StudyDirection.MAXIMIZE else "minimize" for d in study.directions)
+    names = study.metric_names if len(directions) > 1 else None
+    return Goals(directions, tuple(names or ()))
+
+
+def name_metrics(study: optuna.Study, names: Sequence[str]) -> None:
+    """Give a study's values names; what Optuna says of its own experimental functions is not for the user."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names(list(names))
+
+
+def loss_of(trial: FrozenTrial, sign: Sign) -> Loss | None:
+    """Return the loss, or losses, of an ended trial: its values, or a pruned one's last report; None if there is none."""
     if trial.state == OptunaState.FAIL:
         return None
+    if isinstance(sign, tuple):
+        if trial.values:
+            return times(sign, tuple(map(float, trial.values)))
+        curve = curve_of(trial, sign)
+        return curve[-1][1] if curve else None
     if trial.values:
         return sign * float(trial.values[0])
     step = trial.last_step
     return None if step is None else sign * float(trial.intermediate_values[step])
+
+
+def curve_of(trial: FrozenTrial, sign: Sign) -> list[tuple[int, Loss]]:
+    """Return the learning curve: (step, loss), in order of the steps."""
+    if not isinstance(sign, tuple):
+        return [(k, sign * trial.intermediate_values[k]) for k in sorted(trial.intermediate_values)]
+    steps = {int(key.removeprefix(STEP)): values for key, values in trial.user_attrs.items() if key.startswith(STEP)}
+    return [(k, times(sign, tuple(map(float, steps[k])))) for k in sorted(steps)]
+
+
+def n_steps(trial: FrozenTrial) -> int:
+    """Count the steps that a trial was given, at least one."""
+    several = 0 if trial.intermediate_values else sum(key.startswith(STEP) for key in trial.user_attrs)
+    return max(len(trial.intermediate_values), several, 1)
 
 
 def error_of(trial: FrozenTrial) -> str | None:
@@ -311,21 +362,21 @@ def time_of(moment: datetime | None) -> float:
     return moment.timestamp() if moment is not None else 0.0
 
 
-def finished(trial: FrozenTrial, sign: float) -> TrialFinished:
+def finished(trial: FrozenTrial, sign: Sign) -> TrialFinished:
     """Return the event that ended a trial."""
-    return TrialFinished(trial.number, state_of(trial), loss_of(trial, sign), error_of(trial),
-                         time=time_of(trial.datetime_complete))
+    return TrialFinished.of(trial.number, state_of(trial), loss_of(trial, sign), error_of(trial),
+                            time_of(trial.datetime_complete))
 
 
-def began(trial: FrozenTrial, sign: float) -> Iterator[Event]:
+def began(trial: FrozenTrial, sign: Sign) -> Iterator[Event]:
     """Yield the events of a trial from its beginning to its last report."""
     start = time_of(trial.datetime_start)
     yield TrialSuggested(trial.number, dict(trial.params), time=start)
-    for step in sorted(trial.intermediate_values):
-        yield TrialReported(trial.number, step, sign * trial.intermediate_values[step], time=start)
+    for step, loss in curve_of(trial, sign):
+        yield TrialReported.of(trial.number, step, loss, start)
 
 
-def replay(trials: Sequence[FrozenTrial], sign: float, *, dead: bool) -> Iterator[Event]:
+def replay(trials: Sequence[FrozenTrial], sign: Sign, *, dead: bool) -> Iterator[Event]:
     """Turn stored trials into the events that made them, each suggestion after exactly the results that it knew.
 
     With ``dead`` those still running count as interrupted: whoever ran them is gone.

@@ -19,17 +19,24 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 from workbench.errors import ObjectiveError
+from workbench.losses import Loss
 
 Objective = Callable[..., Any]
+ONE_LOSS_ONLY = ("{} is for one loss: Optuna forbids it in multi-objective studies. A generator objective with a space "
+                 "(wb.Space) may yield tuples.")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One loss. ``last`` says that the trial ends with it (a plain function's value, an objective's return)."""
+    """One loss, or one of each. ``last`` says that the trial ends with it (a plain function's value, a return).
+
+    ``names`` are the keys of a dict of losses, in its order.
+    """
 
     number: int
-    loss: float
+    loss: Loss
     last: bool = False
+    names: tuple[str, ...] = ()
 
 
 class Pruned(Exception):
@@ -70,10 +77,42 @@ def read_loss(value: Any) -> float:
         raise ObjectiveError(f"{rule}, got an array of {size} elements ({type(value).__name__}). Return its mean.")
     if isinstance(value, complex) or getattr(getattr(value, "dtype", None), "kind", "f") == "c":
         raise ObjectiveError(f"{rule}, got the complex number {_short(value)}. Return its absolute value.")
+    if isinstance(value, (tuple, list, Mapping)):
+        way = 'For several losses say so: direction=["minimize", "maximize"].'
+        raise ObjectiveError(f"{rule}, got {_short(value)} ({type(value).__name__}). {way}")
     try:
         return float(value.item() if hasattr(value, "item") else value)
     except (TypeError, ValueError, OverflowError) as error:
         raise ObjectiveError(f"{rule}, got {_short(value)} ({type(value).__name__}).") from error
+
+
+def read_losses(value: Any, n: int) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Read several losses, and their names if they come in a dict.
+
+    Raises
+    ------
+    ObjectiveError
+        If they are no tuple, list, array or dict of ``n`` numbers.
+    """
+    rule = f"the objective must return (or yield) a tuple or dict of {n} numbers, one for each direction"
+    names: tuple[str, ...] = ()
+    if isinstance(value, Mapping):
+        names, value = tuple(map(str, value)), list(value.values())
+    if isinstance(value, (str, bytes, bytearray)) or not hasattr(value, "__len__") or not hasattr(value, "__getitem__"):
+        raise ObjectiveError(f"{rule}, got {_short(value)} ({type(value).__name__}).")
+    if getattr(value, "ndim", 1) != 1:
+        raise ObjectiveError(f"{rule}, got an array of {value.ndim} dimensions.")
+    if len(value) != n:
+        raise ObjectiveError(f"{rule}, got {len(value)}: {_short(value)}. Return {n}, or give {len(value)} directions.")
+    return tuple(read_loss(v) for v in value), names
+
+
+def read_step(value: Any, number: int, n_losses: int, *, last: bool = False) -> Step:
+    """Read what one step gave."""
+    if n_losses == 1:
+        return Step(number, read_loss(value), last)
+    losses, names = read_losses(value, n_losses)
+    return Step(number, losses, last, names)
 
 
 def _short(value: Any) -> str:
@@ -89,8 +128,9 @@ class ConfigSteps:
         """Whether this very object holds a generator under way."""
         return self._losses is not None
 
-    def __init__(self, objective: Objective, config: Mapping[str, Any]) -> None:
+    def __init__(self, objective: Objective, config: Mapping[str, Any], n_losses: int = 1) -> None:
         self._objective = objective
+        self._n_losses = n_losses
         self._config = dict(config)
         self._losses: Iterator[Any] | None = None
         self._n = 0
@@ -100,7 +140,7 @@ class ConfigSteps:
         if self._losses is None:
             value = self._objective(self._config)
             if not isinstance(value, Iterator):
-                return Step(1, read_loss(value), last=True)
+                return read_step(value, 1, self._n_losses, last=True)
             self._losses = value
         try:
             value = next(self._losses)
@@ -109,7 +149,7 @@ class ConfigSteps:
                 raise ObjectiveError("a generator objective must yield at least one loss, got none.") from None
             raise
         self._n += 1
-        return Step(self._n, read_loss(value))
+        return read_step(value, self._n, self._n_losses)
 
     def close(self) -> None:
         """Close the generator; its ``finally`` blocks run."""
@@ -130,8 +170,9 @@ class OptunaSteps:
     ``should_prune``.
     """
 
-    def __init__(self, objective: Objective, trial: Any, pruned: type[BaseException]) -> None:
+    def __init__(self, objective: Objective, trial: Any, pruned: type[BaseException], n_losses: int = 1) -> None:
         self._objective = objective
+        self._n_losses = n_losses
         self._trial = trial
         self._pruned = pruned
         self._told: SimpleQueue[Step | BaseException | None] = SimpleQueue()
@@ -177,6 +218,8 @@ class OptunaSteps:
         """Stand in for ``trial.report``: the study's own thread writes the value down."""
         if self._ended:
             raise _GivenUp
+        if self._n_losses > 1:
+            raise NotImplementedError(ONE_LOSS_ONLY.format("trial.report"))
         step, loss = int(step), read_loss(value)
         if step < 0:
             raise ValueError(f"a step must not be negative, got {step}.")
@@ -190,12 +233,14 @@ class OptunaSteps:
     def _should_prune(self) -> bool:
         if self._ended:
             raise _GivenUp
+        if self._n_losses > 1:
+            raise NotImplementedError(ONE_LOSS_ONLY.format("trial.should_prune"))
         return self._prune
 
     def _work(self) -> None:
         try:
             value = self._objective(self._trial)
-            self._told.put(Step(max(self._reported, default=0) + 1, read_loss(value), last=True))
+            self._told.put(read_step(value, max(self._reported, default=0) + 1, self._n_losses, last=True))
         except _GivenUp:
             self._told.put(None)
         except BaseException as error:  # noqa: BLE001 - handed to whoever called next, traceback and all

@@ -23,7 +23,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from workbench.errors import SearchExhausted
-from workbench.history import Algorithm, Explanation
+from workbench.history import Algorithm, Explanation, refusal
 from workbench.inferred import InferredSpace, is_whole, space_from_study
 from workbench.optuna_distributions import (
     distributions,
@@ -119,8 +119,8 @@ class Sampler(BaseSampler):
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial  # noqa: ARG002
                                     ) -> dict[str, BaseDistribution]:
         """Return the parameters that are suggested together: the given space's, or those read off the trials."""
-        if study._is_multi_objective():
-            return {}
+        if refusal(self.algorithm, len(study.directions)):
+            return {}  # said when a value is asked for
         with self._lock:
             self._look(study)
             if self.space is not None:
@@ -132,7 +132,7 @@ class Sampler(BaseSampler):
     def sample_relative(self, study: Study, trial: FrozenTrial,
                         search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
         """Ask the algorithm for a point."""
-        self._raise_error_if_multi_objective(study)
+        self._check(study)
         if not search_space:
             return {}
         with self._lock:
@@ -147,7 +147,7 @@ class Sampler(BaseSampler):
     def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str,
                            param_distribution: BaseDistribution) -> Any:
         """Suggest one parameter on its own, from the trials that have it."""
-        self._raise_error_if_multi_objective(study)
+        self._check(study)
         with self._lock:
             told = self._look(study)
             space = Space({param_name: self._inferred.parameter(param_name, param_distribution)})
@@ -157,9 +157,14 @@ class Sampler(BaseSampler):
             try:
                 suggestion = self.algorithm.suggest(history, rng)
             except SearchExhausted:  # one parameter's grid is soon used up: begin it again
-                suggestion = self.algorithm.suggest(Rows(space, trial.number ^ salt).history(), rng)
+                suggestion = self.algorithm.suggest(Rows(space, trial.number ^ salt, told.n_losses).history(), rng)
             config: Config = space.from_unit(suggestion.x)
             return within(self._inferred.original(config)[param_name], param_distribution)
+
+    def _check(self, study: Study) -> None:
+        no = refusal(self.algorithm, len(study.directions))
+        if no:
+            raise ValueError(no)
 
     # ---- inside ------------------------------------------------------------------------------------------------
 
@@ -209,7 +214,7 @@ class Sampler(BaseSampler):
             raise TrialPruned(message)
         warnings.warn(f"{message} Trial {trial.number} repeats one. With wb.Sampler(..., space=...) study.optimize ends "
                       "here.", stacklevel=2)
-        again = Rows(space, self.seed + trial.number).history()
+        again = Rows(space, self.seed + trial.number, len(study.directions)).history()
         config: Config = space.from_unit(self.algorithm.suggest(again, np.random.default_rng(trial.number)).x)
         return config
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from optuna.storages import BaseStorage
-from optuna.study import Study, StudyDirection
+from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from workbench.errors import ConfigError
-from workbench.ledger import INTERRUPTED, SKIPPED, loss_of, time_of
+from workbench.ledger import INTERRUPTED, SKIPPED, goals_of, loss_of, n_steps, time_of
 from workbench.rows import Rows
 from workbench.space import Array, Choice, Config, Space
 
@@ -36,7 +36,8 @@ class Told:
         self.running: list[FrozenTrial] = []
         self._storage: weakref.ref[BaseStorage] = weakref.ref(study._storage)
         self._study_id: int = study._study_id
-        self._sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
+        goals = goals_of(study)
+        self.n_losses, self._sign = len(goals), goals.sign
         self._plain = plain
         self._open: list[int] = []  # numbers of trials that had not ended at the last look
         self._n_known = 0
@@ -67,12 +68,13 @@ class Told:
 
     def rows(self, space: Space, seed: int) -> Rows:
         """Return the ended trials in that space; only those that came since the last call are encoded."""
-        rows, n = self._rows.pop((space, seed)) if (space, seed) in self._rows else (Rows(space, seed), 0)
+        rows, n = self._rows.pop((space, seed)) if (space, seed) in self._rows else (
+            Rows(space, seed, self.n_losses), 0)
         for t in self.ended[n:]:
             config = self._plain(t.params)
             if counts(t) and in_range(space, config):
                 try:
-                    rows.append(t.number, config, loss_of(t, self._sign), max(len(t.intermediate_values), 1))
+                    rows.append(t.number, config, loss_of(t, self._sign), n_steps(t))
                 except ConfigError:
                     continue  # a parameter is missing: it failed early, or comes from another space
         self._rows[space, seed] = rows, len(self.ended)

@@ -8,17 +8,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import time
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from workbench.errors import StorageError
 from workbench.events import Event, RunStarted, StateChanged, TrialFinished, TrialReported, TrialSuggested
 from workbench.inferred import InferredSpace, is_whole
-from workbench.ledger import KEY, SKIPPED, Saw, finished, in_told_order, state_of, time_of
+from workbench.ledger import KEY, SKIPPED, Saw, curve_of, finished, goals_of, in_told_order, state_of, time_of
 from workbench.store import any_storage, journal_storage
 
 PATIENCE = 8  # looks that fail in a row before a study counts as lost
@@ -62,9 +61,6 @@ def resolve_study(study: optuna.Study | str | Path | BaseStorage, study_name: st
         if study_name is not None and study_name not in names:
             raise StorageError(f"{study} holds no study {study_name!r}; it holds {names!r}.")
         found = optuna.load_study(study_name=study_name or names[0], storage=storage, sampler=NotKnown())
-    if len(found.directions) > 1:
-        raise StorageError(f"{found.study_name!r} has {len(found.directions)} objectives; a run has one. "
-                           "optuna-dashboard shows several.")
     return found
 
 
@@ -86,7 +82,7 @@ def watch_study(study: optuna.Study | str | Path | BaseStorage, study_name: str 
     Raises
     ------
     StorageError
-        At once if the study cannot be found, or has several objectives; by the iterator if it can no longer be read.
+        At once if the study cannot be found; by the iterator if it can no longer be read.
     """
     from workbench.search import catalogue  # here: a sampler alone needs but one of the algorithms
 
@@ -134,10 +130,8 @@ class Follower:
     """
 
     def __init__(self, study: optuna.Study, label: str) -> None:
-        self._name, self._label = study.study_name, label
-        self._direction: Literal["minimize", "maximize"] = (
-            "maximize" if study.direction == StudyDirection.MAXIMIZE else "minimize")
-        self._sign = -1.0 if self._direction == "maximize" else 1.0
+        self._name, self._label, self._study = study.study_name, label, study
+        self._goals = goals_of(study)
         self._inferred = InferredSpace()
         self._open: dict[int, _Open] = {}
         self._n_known = 0
@@ -146,14 +140,18 @@ class Follower:
     def started(self) -> RunStarted:
         """Return the settings, with the space as far as it is known."""
         space = self._inferred.space
+        goals = self._goals
         return RunStarted(self._name, self._label, space.to_json() if len(space) else {}, None,
-                          direction=self._direction)
+                          direction="minimize" if goals.several else goals.directions[0],
+                          directions=goals.directions if goals.several else (), losses=goals.labels)
 
     def news(self, trials: Sequence[FrozenTrial]) -> Iterator[Event]:
         """Yield what is new, given all trials of the study by number."""
         numbers = [*self._open, *range(self._n_known, len(trials))]
         self._n_known = len(trials)
-        before = self._inferred.space
+        before = self._inferred.space, self._goals
+        if self._goals.several and not self._goals.names:  # names may be given at any time
+            self._goals = goals_of(self._study)
         batch = [t for t in (trials[k] for k in sorted(numbers))
                  if t.number in self._open or SKIPPED not in t.user_attrs]
         ends = in_told_order(batch)
@@ -168,7 +166,7 @@ class Follower:
             yield from self._progress(t, known)
         for t in (*results, *cut.values()):
             yield from self._end(t)
-        if self._inferred.space != before:
+        if (self._inferred.space, self._goals) != before:
             yield self.started()
 
     def _ended_before(self, new: FrozenTrial, results: deque[FrozenTrial],
@@ -193,13 +191,14 @@ class Follower:
             known.config = dict(t.params)
             yield TrialSuggested(t.number, dict(t.params), time=start)
         when = start if first else time()
-        for step in sorted(t.intermediate_values.keys() - known.steps):
-            known.steps.add(step)
-            yield TrialReported(t.number, step, self._sign * t.intermediate_values[step], time=when)
+        for step, loss in curve_of(t, self._goals.sign):
+            if step not in known.steps:
+                known.steps.add(step)
+                yield TrialReported.of(t.number, step, loss, when)
 
     def _end(self, t: FrozenTrial) -> Iterator[TrialFinished]:
         del self._open[t.number]
         self._n_told += state_of(t) != "interrupted"
         if is_whole(t):
             self._inferred.learn(t.params, t.distributions)
-        yield finished(t, self._sign)
+        yield finished(t, self._goals.sign)

@@ -14,7 +14,8 @@ from optuna.trial import TrialState as OptunaState
 
 from workbench.errors import ConfigError, SearchExhausted, StorageError
 from workbench.history import Algorithm, Explanation, History, Scheduler
-from workbench.ledger import SKIPPED, Ledger, Saw, in_told_order, loss_of, state_of
+from workbench.ledger import SKIPPED, Ledger, Saw, in_told_order, loss_of, n_steps, state_of
+from workbench.losses import Loss, Sign
 from workbench.objective import ConfigSteps, Objective, OptunaSteps, Steps
 from workbench.optuna_distributions import suggest_from
 from workbench.rows import Rows, fits
@@ -57,7 +58,7 @@ class Live:
     space: Space | None = None
     trial: optuna.Trial | None = None
     known: bool = True  # whether its configuration is complete (an Optuna objective suggests as it goes)
-    curve: list[float] = field(default_factory=list)
+    curve: list[Loss] = field(default_factory=list)
     busy: bool = False
     since: float = 0.0
     used_s: float = 0.0
@@ -121,7 +122,10 @@ class Proposer:
         if self._cancelled():
             raise Cancelled
         number = self._ledger.create(s.space, config, saw)
-        return Live(number, config, ConfigSteps(self._objective, config), s.space), why
+        return Live(number, config, self._steps(config), s.space), why
+
+    def _steps(self, config: Config) -> Steps:
+        return ConfigSteps(self._objective, config, len(self._ledger.goals))
 
     def _from_sampler(self, space: Space, saw: Saw) -> Live:
         """Let one of Optuna's samplers suggest, parameter by parameter; forbidden combinations are drawn again."""
@@ -136,7 +140,7 @@ class Proposer:
             except (OSError, StorageInternalError) as error:  # the parameters are written one by one
                 self._ledger.tell(trial.number, "interrupted", None)
                 raise StorageError(f"The run cannot be written: {type(error).__name__}: {error}.") from error
-            return Live(trial.number, config, ConfigSteps(self._objective, config), space, trial)
+            return Live(trial.number, config, self._steps(config), space, trial)
         raise SearchExhausted(f"{type(self._settings.algorithm).__name__} gave a forbidden combination {MAX_FORBIDDEN} "
                               "times in a row: Optuna's samplers do not know of them. Use one of the workbench's "
                               "algorithms.")
@@ -146,7 +150,7 @@ class Proposer:
         if given is not None:
             self._ledger.study.enqueue_trial(given.config)
         trial = self._ledger.ask(saw)
-        steps = OptunaSteps(self._objective, trial, optuna.TrialPruned)
+        steps = OptunaSteps(self._objective, trial, optuna.TrialPruned, len(self._ledger.goals))
         return Live(trial.number, {}, steps, trial=trial, known=False)
 
     # ---- what is known ---------------------------------------------------------------------------------------------
@@ -160,7 +164,7 @@ class Proposer:
             self._rows = rows_of(self._ledger.trials(), space, self._ledger.sign, self._seed)
         return self._rows
 
-    def told(self, t: Live, loss: float | None) -> None:
+    def told(self, t: Live, loss: Loss | None) -> None:
         """Add a trial that has ended to what is known."""
         rows = self._rows  # if there are none yet, they are read from the ledger when they are needed
         if rows is not None and rows.space is self._settings.space and (
@@ -168,12 +172,13 @@ class Proposer:
             rows.append(t.number, t.config, loss, max(len(t.curve), 1))
 
 
-def rows_of(trials: Sequence[FrozenTrial], space: Space, sign: float, seed: int, told: int | None = None) -> Rows:
+def rows_of(trials: Sequence[FrozenTrial], space: Space, sign: Sign, seed: int, told: int | None = None) -> Rows:
     """Encode the first ``told`` ended trials of a study (all, if not given); those outside the space are left out."""
-    rows = Rows(space, seed)
+    rows = Rows(space, seed, len(sign) if isinstance(sign, tuple) else 1)
     for t in told_trials(trials)[:told]:
-        if fits(space, t.params) and not (t.state == OptunaState.PRUNED and not t.values and t.last_step is None):
-            rows.append(t.number, t.params, loss_of(t, sign), max(len(t.intermediate_values), 1))
+        loss = loss_of(t, sign)
+        if fits(space, t.params) and not (t.state == OptunaState.PRUNED and loss is None):
+            rows.append(t.number, t.params, loss, n_steps(t))
     return rows
 
 
@@ -182,7 +187,7 @@ def told_trials(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     return [t for t in in_told_order(trials) if state_of(t) != "interrupted" and not t.user_attrs.get(SKIPPED)]
 
 
-def history_before(trials: Sequence[FrozenTrial], space: Space, sign: float, seed: int, saw: Saw) -> History:
+def history_before(trials: Sequence[FrozenTrial], space: Space, sign: Sign, seed: int, saw: Saw) -> History:
     """Rebuild what an algorithm saw when it suggested a trial."""
     params: dict[int, dict[str, Any]] = {t.number: t.params for t in trials}
     pending = [params[k] for k in saw.pending if k in params and fits(space, params[k])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import threading
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -18,6 +19,7 @@ from workbench.events import EventLog, RunState
 from workbench.history import Explanation, History
 from workbench.inferred import InferredSpace
 from workbench.ledger import Ledger, Saw
+from workbench.losses import Direction, Goals
 from workbench.propose import Settings, history_before, rows_of
 from workbench.search import catalogue
 from workbench.space import Space
@@ -66,9 +68,17 @@ class Results:
         return self._settings.n_workers
 
     @property
-    def direction(self) -> Literal["minimize", "maximize"]:
-        """Whether the objective's values are minimised or maximised."""
-        return "minimize" if self._ledger.sign > 0 else "maximize"
+    def goals(self) -> Goals:
+        """Directions, and the names of several losses."""
+        return self._ledger.goals
+
+    @property
+    def direction(self) -> Direction | list[Direction] | dict[str, Direction]:
+        """Whether the objective's values are minimised or maximised; of several losses a list, or a dict if they have names."""
+        goals = self.goals
+        if not goals.several:
+            return goals.directions[0]
+        return dict(zip(goals.names, goals.directions, strict=True)) if goals.names else list(goals.directions)
 
     # ---- trials ----------------------------------------------------------------------------------------------------
 
@@ -88,8 +98,37 @@ class Results:
 
     @property
     def best(self) -> Trial | None:
-        """The complete trial with the smallest loss (the largest value if maximised); None before there is one."""
+        """The complete trial with the smallest loss (the largest value if maximised); None before there is one.
+
+        Raises
+        ------
+        RunError
+            If the run has several losses: there is no best then, but a Pareto set.
+        """
+        if self.goals.several:
+            raise RunError(f"of {len(self.goals)} losses no trial is the best. run.pareto holds those that no other trial "
+                           "beats in every loss; run.frame() has them all.")
         return self.trials.best
+
+    @property
+    def pareto(self) -> list[Trial]:
+        """The Pareto set of several losses: the complete trials that no other dominates, by their first loss."""
+        if not self.goals.several:
+            raise RunError("a Pareto set needs several losses, got a run of one. run.best is its best trial.")
+        return self.trials.pareto
+
+    def hypervolume(self, reference: Sequence[float] | Mapping[str, float] | None = None) -> float:
+        """Return the volume between the Pareto set and a reference point: the larger, the better the set.
+
+        Parameters
+        ----------
+        reference
+            Values worse than all worth having, in the objective's own units: one for each loss, or a dict by name. By
+            default the worst values seen so far, so that runs can only be compared with a reference of your own.
+        """
+        if not self.goals.several:
+            raise RunError("a hypervolume needs several losses, got a run of one. run.best is its best trial.")
+        return self.trials.hypervolume(reference)
 
     def frame(self) -> pd.DataFrame:
         """Return the trials as a DataFrame, one row each."""
@@ -161,23 +200,37 @@ class Results:
 
     def _json(self) -> str:
         trials = self.trials
-        rows = [{"trial": t.number, "state": t.state, "value": finite(trials.value(t.loss)), "config": t.config,
-                 "curve": [[k, finite(trials.value(v))] for k, v in t.curve], "seconds": t.seconds, "error": t.error}
-                for t in list(trials.by_number.values())]
-        best = None if self.best is None else {"trial": self.best.number, "config": self.best.config,
-                                               "value": finite(trials.value(self.best.loss))}
+        rows = [{"trial": t.number, "state": t.state, **self._values_json(t), "config": t.config,
+                 "seconds": t.seconds, "error": t.error} for t in list(trials.by_number.values())]
+        best = trials.best
+        found: dict[str, Any] = {"best": None if best is None else {
+            "trial": best.number, "config": best.config, "value": finite(trials.value(best.loss))}}
+        if self.goals.several:
+            found = {"losses": list(self.goals.labels), "hypervolume": trials.hypervolume(), "pareto": [
+                {"trial": t.number, "config": t.config, "values": self._values_json(t)["values"]} for t in self.pareto]}
         data = {"name": self.name, "algorithm": catalogue.to_json(self.algorithm), "seed": self.seed,
                 "direction": self.direction, "space": None if self.space is None else self.space.to_json(),
-                "best": best, "trials": rows}
+                **found, "trials": rows}
         return json.dumps(data, indent=1, allow_nan=False)
+
+    def _values_json(self, t: Trial) -> dict[str, Any]:
+        trials = self.trials
+        if not self.goals.several:
+            return {"value": finite(trials.value(t.loss)), "curve": [[k, finite(trials.value(v))] for k, v in t.curve]}
+        return {"values": [finite(v) for v in trials.values(t.losses)] or None,
+                "curve": [[k, [finite(v) for v in trials.values(losses)]] for k, losses in t.curves]}
 
     def _python(self) -> str:
         lines = ["import workbench as wb", ""]
         if self.space is not None:
             lines += [f"space = {self.space!r}", ""]
-        if self.best is not None:
-            lines += [f"# trial {self.best.number}, value {self.trials.value(self.best.loss)!r}",
-                      f"best = {self.best.config!r}", ""]
+        best = self.trials.best
+        if best is not None:
+            lines += [f"# trial {best.number}, value {self.trials.value(best.loss)!r}", f"best = {best.config!r}", ""]
+        if self.goals.several:
+            lines += [f"# the Pareto set of {', '.join(self.goals.labels)}, by the first",
+                      "pareto = [", *(f"    {t.config!r},  # trial {t.number}: {_values_text(self.trials.values(t.losses))}"
+                                      for t in self.pareto), "]", ""]
         if self._settings.space is not None:
             name = "" if self.name is None else f", name={self.name + ' again'!r}"
             ours = type(self.algorithm).__name__ in catalogue.ALGORITHMS
@@ -191,9 +244,11 @@ class Results:
 
     def __repr__(self) -> str:
         """One line: name, state, progress, best."""
-        best = self.best
+        best = self.trials.best
         of = "" if self.n_trials is None else f" / {self.n_trials}"
         value = "" if best is None else f", best {self.trials.value(best.loss):.4g} (trial {best.number})"
+        if self.goals.several and self.n_done:
+            value = f", {len(self.pareto)} in the Pareto set, hypervolume {self.hypervolume():.4g}"
         return f"<Run {self.name or 'unnamed'}: {self.state}, {self.n_done}{of} trials{value}>"
 
     def _repr_html_(self) -> str:
@@ -202,7 +257,10 @@ class Results:
         head = f"<p><b>{escape(repr(self)[1:-1])}</b></p>"
         if not len(frame):
             return head + "<p>No trial yet. Call start(), or step() for one at a time.</p>"
-        order = frame.sort_values("value", ascending=self.direction == "minimize").head(10)
+        if self.goals.several:
+            order = frame.loc[[t.number for t in self.pareto[:20]]]
+        else:
+            order = frame.sort_values("value", ascending=self.direction == "minimize").head(10)
         return head + str(order.to_html(escape=True, max_cols=20))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
@@ -214,6 +272,10 @@ class Results:
                 raise
             return {"text/plain": repr(self), "text/html": self._repr_html_()}
         return show(cast("Run", self), **kwargs)
+
+
+def _values_text(values: Sequence[float]) -> str:
+    return ", ".join(f"{v:.6g}" for v in values)
 
 
 def finite(value: float | None) -> float | str | None:

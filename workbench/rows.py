@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from workbench.history import History
+from workbench.losses import Loss, has_nan
 from workbench.scale import is_number
 from workbench.space import Array, Choice, Space
 
@@ -37,12 +38,12 @@ class Rows:
     what it was.
     """
 
-    def __init__(self, space: Space, seed: int = 0) -> None:
+    def __init__(self, space: Space, seed: int = 0, n_losses: int = 1) -> None:
         self.space = space
         self.seed = seed
         self.numbers: list[int] = []  # trial number of each row
         self._x = np.empty((64, len(space)))
-        self._y = np.empty(64)
+        self._y = np.empty(64) if n_losses == 1 else np.empty((64, n_losses))
         self._steps = np.empty(64)
         self._memo: dict[Hashable, Any] = {}
 
@@ -50,15 +51,15 @@ class Rows:
         """Count the rows."""
         return len(self.numbers)
 
-    def append(self, number: int, config: Mapping[str, Any], loss: float | None, steps: int = 1) -> None:
-        """Add a finished trial. No loss, or nan, counts as +inf: the worst there is."""
+    def append(self, number: int, config: Mapping[str, Any], loss: Loss | None, steps: int = 1) -> None:
+        """Add a finished trial. No loss, or nan in it, counts as +inf: the worst there is."""
         n = len(self.numbers)
         if n == len(self._y):
             self._x = np.concatenate([self._x, np.empty_like(self._x)])
             self._y = np.concatenate([self._y, np.empty_like(self._y)])
             self._steps = np.concatenate([self._steps, np.empty_like(self._steps)])
         self._x[n] = self.space.to_unit(config)
-        self._y[n] = math.inf if loss is None or math.isnan(loss) else loss
+        self._y[n] = math.inf if loss is None or has_nan(loss) else loss
         self._steps[n] = steps
         self.numbers.append(number)
 

@@ -16,8 +16,17 @@ from typing import Any
 import optuna
 
 from workbench.errors import RunError, SpaceError, StorageError
-from workbench.events import Event, EventLog, RunFinished, RunStarted, RunState, StateChanged, TrialFinished
-from workbench.history import Algorithm
+from workbench.events import (
+    Event,
+    EventLog,
+    RunFinished,
+    RunStarted,
+    RunState,
+    StateChanged,
+    TrialFinished,
+    TrialReported,
+)
+from workbench.history import Algorithm, refusal
 from workbench.inferred import InferredSpace, is_whole
 from workbench.ledger import Ledger, began, finished
 from workbench.objective import Objective
@@ -68,6 +77,7 @@ class Run(Results):
         self._elapsed_before_s = 0.0
         self._began = math.inf
         self._inferred = InferredSpace()
+        self._said_goals = ledger.goals
         self._spaces: list[Space | None] = [settings.space]
         self._algorithms: list[Any] = [settings.algorithm]
 
@@ -281,9 +291,10 @@ class Run(Results):
             self._changed.notify_all()
 
     def _started(self) -> RunStarted:
-        space = {} if self.space is None else self.space.to_json()
+        space, goals = {} if self.space is None else self.space.to_json(), self.goals
         return RunStarted(self.name, catalogue.label(self.algorithm), space, self.n_trials, self.n_workers,
-                          self.direction, self.seed)
+                          "minimize" if goals.several else goals.directions[0], self.seed,
+                          directions=goals.directions if goals.several else (), losses=goals.labels)
 
     def _append(self, event: Event) -> None:
         with self._lock:
@@ -292,6 +303,9 @@ class Run(Results):
                     return
                 self.state, self.detail = event.state, event.detail
                 self._changed.notify_all()
+            if isinstance(event, (TrialReported, TrialFinished)) and event.losses and self.goals != self._said_goals:
+                self.log.append(self._started())  # the first dict of losses has named them
+                self._said_goals = self.goals
             self.log.append(event)
             if isinstance(event, TrialFinished) and self._settings.space is None:
                 self._learn_space(event)
@@ -357,7 +371,7 @@ class Run(Results):
         s = self._settings
         if s.space is None:
             raise RunError("the algorithm of a run with an Optuna objective is fixed. Start a new run.")
-        check_algorithm(algorithm)
+        check_algorithm(algorithm, len(self.goals))
         sampler = isinstance(algorithm, optuna.samplers.BaseSampler)
         self._ledger.study.sampler = algorithm if sampler else optuna.samplers.RandomSampler(seed=self.seed)
         self._algorithms.append(algorithm)
@@ -383,11 +397,16 @@ class Run(Results):
         return {key: json.dumps(value) for key, value in data.items()}
 
 
-def check_algorithm(algorithm: Any) -> None:
-    """Raise RunError unless it is an algorithm of the workbench's kind, or one of Optuna's samplers."""
+def check_algorithm(algorithm: Any, n_losses: int = 1) -> None:
+    """Raise RunError unless it is an algorithm of the workbench's kind, or one of Optuna's samplers, for so many losses."""
     made = not isinstance(algorithm, type) and callable(getattr(algorithm, "suggest", None))
     if not made and not isinstance(algorithm, optuna.samplers.BaseSampler):
         raise RunError(f"an algorithm is an object with a method suggest, got {algorithm!r}. Take wb.GPBO() or wb.TPE().")
+    no = refusal(algorithm, n_losses) if not isinstance(algorithm, optuna.samplers.BaseSampler) else ""
+    if n_losses > 1 and isinstance(algorithm, optuna.samplers.CmaEsSampler):
+        no = f"Optuna's CmaEsSampler searches for the best of one loss, got a run of {n_losses}. Take wb.EHVI()."
+    if no:
+        raise RunError(no)
 
 
 def check_same_study(old: Space, new: Space) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Literal
+from typing import Literal, cast
 
 from workbench.errors import ConfigError, ObjectiveError, SearchExhausted, StorageError
 from workbench.events import (
@@ -30,7 +30,8 @@ from workbench.events import (
     TrialSuggested,
 )
 from workbench.ledger import KEY, SKIPPED, Ledger, Saw, state_of
-from workbench.objective import Objective, OptunaSteps
+from workbench.losses import Loss, has_nan, times
+from workbench.objective import Objective, OptunaSteps, Step
 from workbench.propose import Cancelled, Given, Live, Proposer, Settings
 from workbench.space import Config
 from workbench.workers import CapturedPrints, Lines, Pool, StepDone, Threads, close_quietly
@@ -272,20 +273,39 @@ class StudyLoop:
             yield from self._end(t, "pruned", t.curve[-1] if t.curve else None)
         elif done.step is None:
             yield from self._complete_trial(t, t.curve[-1] if t.curve else math.nan)
-        elif done.step.last:
-            yield from self._complete_trial(t, self.ledger.sign * done.step.loss)
         else:
-            loss = self.ledger.sign * done.step.loss
+            try:
+                loss = self._loss_of(done.step)
+            except ObjectiveError as error:
+                t.steps.close()
+                yield from self._end(t, "failed", None, f"ObjectiveError: {error}")
+                return
+            if done.step.last:
+                yield from self._complete_trial(t, loss)
+                return
             t.curve.append(loss)
-            yield TrialReported(t.number, done.step.number, loss)
+            yield TrialReported.of(t.number, done.step.number, loss, time.time())
             self.ledger.report(t.number, done.step.number, loss)
             yield from self._judge(t, done.step.number)
+
+    def _loss_of(self, step: Step) -> Loss:
+        """Turn the user's values into losses; the first dict names several and gives their order."""
+        names, value = step.names, step.loss
+        if names and isinstance(value, tuple):
+            if not self.ledger.goals.names:
+                self.ledger.name_losses(names)
+            order = self.ledger.goals.names
+            if set(names) != set(order):
+                raise ObjectiveError(f"the objective must return the losses {list(order)!r}, got {list(names)!r}.")
+            by_name = dict(zip(names, value, strict=True))
+            value = tuple(by_name[name] for name in order)
+        return times(self.ledger.sign, value)
 
     def _judge(self, t: Live, step: int) -> Iterator[Event]:
         if self.settings.scheduler is None:
             return
         others = [o.curve for o in self._live.values() if o is not t]
-        verdict = self.settings.scheduler.judge(t.curve, others)
+        verdict = self.settings.scheduler.judge(cast("list[float]", t.curve), cast("list[list[float]]", others))
         yield TrialJudged(t.number, step, verdict.keep, verdict.why)
         if verdict.keep:
             return
@@ -305,14 +325,15 @@ class StudyLoop:
             explain = getattr(self.ledger.study.sampler, "explain", None)
             yield TrialSuggested(t.number, dict(config), None if explain is None else explain(t.number))
 
-    def _complete_trial(self, t: Live, loss: float) -> Iterator[Event]:
-        if math.isnan(loss):
-            yield from self._end(t, "failed", None, "ObjectiveError: the loss is nan (not a number). Did the training "
+    def _complete_trial(self, t: Live, loss: Loss) -> Iterator[Event]:
+        if has_nan(loss):
+            what = f"one of the losses {loss}" if isinstance(loss, tuple) else "the loss"
+            yield from self._end(t, "failed", None, f"ObjectiveError: {what} is nan (not a number). Did the training "
                                  "diverge? A finite penalty or inf would count as a bad result instead.")
         else:
             yield from self._end(t, "complete", loss)
 
-    def _end(self, t: Live, state: TrialState, loss: float | None, error: str | None = None) -> Iterator[Event]:
+    def _end(self, t: Live, state: TrialState, loss: Loss | None, error: str | None = None) -> Iterator[Event]:
         del self._live[t.number]
         rest = None if t.lines is None else t.lines.rest()
         if rest is not None:
@@ -324,7 +345,7 @@ class StudyLoop:
         elif t.config:
             self._given.append(Given(dict(t.config), again=t.number))
         self.ledger.tell(t.number, state, loss, error)
-        yield TrialFinished(t.number, state, loss, error)
+        yield TrialFinished.of(t.number, state, loss, error, time.time())
 
     # ---- limits ------------------------------------------------------------------------------------------------
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 
+from workbench.errors import RunError
 from workbench.events import (
     Event,
     Printed,
@@ -18,14 +21,19 @@ from workbench.events import (
     TrialSuggested,
 )
 from workbench.history import Explanation
-from workbench.space import Config
+from workbench.losses import Goals, times
+from workbench.models import pareto
+from workbench.space import Array, Config
 
-OURS = {"trial", "state", "value", "steps", "seconds", "error"}  # columns of ``frame`` beside the parameters
+OURS = {"trial", "state", "value", "pareto", "steps", "seconds", "error"}  # columns of ``frame`` beside the parameters
 
 
 @dataclass(slots=True)
 class Trial:
-    """One configuration and what became of it. ``loss`` is minimised; ``curve`` holds (step, loss) pairs."""
+    """One configuration and what became of it. ``loss`` is minimised; ``curve`` holds (step, loss) pairs.
+
+    In a run of several losses they stand in ``losses``, in ``curves`` step by step, and ``loss`` is None.
+    """
 
     number: int
     config: Config
@@ -39,6 +47,8 @@ class Trial:
     ended: float | None = None
     saw: tuple[int, tuple[int, ...]] = (0, ())  # results known and trials running when it was suggested
     run: RunStarted | None = None  # settings of the run at that time
+    losses: tuple[float, ...] = ()
+    curves: list[tuple[int, tuple[float, ...]]] = field(default_factory=list)
 
     @property
     def seconds(self) -> float | None:
@@ -57,6 +67,8 @@ class Trials:
         self.n_by_state: dict[str, int] = {}
         self._running: dict[int, None] = {}  # in order of their beginning
         self._n_counted = 0  # ended trials that are rows of the history: all but interrupted ones
+        self._with_losses: list[Trial] = []  # of several losses: complete, all finite, in the order told
+        self._front: tuple[int, list[Trial]] = (0, [])  # Pareto set of so many of them
         self.fold(events)
 
     def fold(self, events: Iterable[Event]) -> None:
@@ -75,7 +87,10 @@ class Trials:
                                                         saw=(self._n_counted, running), run=self.started)
                         self._running[e.trial] = None
                 case TrialReported():
-                    self.by_number[e.trial].curve.append((e.step, e.loss))
+                    if e.losses:
+                        self.by_number[e.trial].curves.append((e.step, e.losses))
+                    else:
+                        self.by_number[e.trial].curve.append((e.step, e.loss))
                 case Printed():
                     if e.trial in self.by_number:
                         self.by_number[e.trial].printed.append(e.text)
@@ -88,7 +103,7 @@ class Trials:
         trial = self.by_number[e.trial]
         if trial.ended is not None:  # marked interrupted when the run was opened, and again when it went on
             return
-        trial.state, trial.loss, trial.error, trial.ended = e.state, e.loss, e.error, e.time
+        trial.state, trial.loss, trial.error, trial.ended, trial.losses = e.state, e.loss, e.error, e.time, e.losses
         self.told.append(e.trial)
         self._running.pop(e.trial, None)
         self._n_counted += e.state != "interrupted"
@@ -96,11 +111,65 @@ class Trials:
         if e.state == "complete" and e.loss is not None and abs(e.loss) != float("inf"):
             if self.best is None or self.best.loss is None or e.loss < self.best.loss:
                 self.best = trial
+        if e.state == "complete" and e.losses and all(map(math.isfinite, e.losses)):
+            self._with_losses.append(trial)
+
+    # ---- several losses ----------------------------------------------------------------------------------------------
+
+    @property
+    def goals(self) -> Goals:
+        """Directions, and the names of several losses."""
+        e = self.started
+        if e is None:
+            return Goals()
+        return Goals(e.directions, e.losses) if e.directions else Goals((e.direction,))
+
+    @property
+    def pareto(self) -> list[Trial]:
+        """The complete trials that no other dominates, by their first loss; empty where there is one loss only."""
+        trials = self._with_losses[:]
+        if self._front[0] != len(trials):
+            kept = pareto.non_dominated(np.array([t.losses for t in trials]))
+            front = [t for t, keep in zip(trials, kept, strict=True) if keep]
+            self._front = len(trials), sorted(front, key=lambda t: (t.losses, t.number))
+        return self._front[1]
+
+    def losses(self) -> tuple[list[Trial], Array]:
+        """Return the complete trials of finite losses, in the order told, and these, (n, m)."""
+        trials = self._with_losses[:]
+        return trials, np.array([t.losses for t in trials], dtype=float).reshape(len(trials), len(self.goals))
+
+    def reference(self, values: Sequence[float] | Mapping[str, float] | None = None) -> Array:
+        """Return the reference point of the hypervolume as losses, (m,), from the user's values.
+
+        By default the worst finite value of each loss so far.
+        """
+        goals = self.goals
+        if values is None:
+            return np.asarray(self.losses()[1].max(axis=0, initial=-np.inf))
+        if isinstance(values, Mapping):
+            if set(values) != set(goals.labels):
+                raise RunError(f"the reference point needs a value for each of {list(goals.labels)!r}, got {list(values)!r}.")
+            values = [values[name] for name in goals.labels]
+        if len(values) != len(goals):
+            raise RunError(f"the reference point needs {len(goals)} values, one for each loss, got {list(values)!r}.")
+        if not all(map(math.isfinite, values)):
+            raise RunError(f"the reference point must be finite, got {list(values)!r}. Take values worse than all worth having.")
+        return np.array(times(goals.sign, tuple(map(float, values))))
+
+    def hypervolume(self, reference: Sequence[float] | Mapping[str, float] | None = None) -> float:
+        """Return the volume that the Pareto set dominates below the reference point; 0 before there is one."""
+        front = self.pareto
+        return pareto.hypervolume(np.array([t.losses for t in front]), self.reference(reference)) if front else 0.0
+
+    def values(self, losses: tuple[float, ...]) -> tuple[float, ...]:
+        """Turn several losses into the numbers that the user's objective gave."""
+        return cast("tuple[float, ...]", times(self.goals.sign, losses)) if losses else ()
 
     @property
     def maximize(self) -> bool:
         """Whether the user maximises; losses are then the negative of the user's values."""
-        return self.started is not None and self.started.direction == "maximize"
+        return self.started is not None and self.started.direction == "maximize" and not self.started.directions
 
     def value(self, loss: float | None) -> float | None:
         """Turn a loss into the number that the user's objective gave."""
@@ -121,19 +190,37 @@ class Trials:
         return len(self.by_number)
 
     def frame(self) -> pd.DataFrame:
-        """One row a trial: number, state, value, the parameters (NaN where inactive), steps, seconds, error."""
+        """One row a trial: number, state, value, the parameters (NaN where inactive), steps, seconds, error.
+
+        Of several losses each has a column by its name, and ``pareto`` says whether the trial is in the Pareto set.
+        """
+        goals = self.goals
+        labels = goals.labels
+        front = {t.number for t in self.pareto}
         rows: list[dict[str, Any]] = []
         trials = list(self.by_number.values())  # another thread may fold meanwhile
         for t in trials:
             last = t.error.strip().splitlines()[-1] if t.error and t.error.strip() else t.error
-            rows.append({"trial": t.number, "state": t.state, "value": self.value(t.loss), "steps": len(t.curve),
-                         "seconds": t.seconds, "error": last, **{_column(k): v for k, v in t.config.items()}})
+            row = {"trial": t.number, "state": t.state, "steps": len(t.curve) or len(t.curves), "seconds": t.seconds,
+                   "error": last, **{_column(k, labels): v for k, v in t.config.items()}}
+            if goals.several:
+                values = self.values(t.losses) or [math.nan] * len(goals)
+                row |= {**dict(zip(map(_loss_column, labels), values, strict=True)), "pareto": t.number in front}
+            else:
+                row["value"] = self.value(t.loss)
+            rows.append(row)
         declared = [p["name"] for p in self.started.space.get("params", ())] if self.started is not None else []
         names = list(dict.fromkeys([*declared, *(k for t in trials for k in t.config)]))
-        columns = ["trial", "state", "value", *map(_column, names), "steps", "seconds", "error"]
+        shown = [*map(_loss_column, labels), "pareto"] if goals.several else ["value"]
+        columns = ["trial", "state", *shown, *(_column(k, labels) for k in names), "steps", "seconds", "error"]
         return pd.DataFrame(rows, columns=columns).set_index("trial").sort_index()
 
 
-def _column(name: str) -> str:
-    """Name a parameter's column; one that is called like a column of ours gets a prefix."""
-    return f"param {name}" if name in OURS else name
+def _column(name: str, labels: tuple[str, ...] = ()) -> str:
+    """Name a parameter's column; one that is called like a column of ours, or like a loss, gets a prefix."""
+    return f"param {name}" if name in OURS or name in labels else name
+
+
+def _loss_column(name: str) -> str:
+    """Name a loss's column; one that is called like a column of ours gets a prefix."""
+    return f"value {name}" if name in OURS else name
