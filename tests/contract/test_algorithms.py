@@ -11,7 +11,9 @@ import workbench as wb
 from workbench.errors import SearchExhausted
 from workbench.history import Explanation, History
 
-ALGORITHMS = {"random": wb.Random(), "grid": wb.Grid(k=5), "gp": wb.GPBO(n_startup=5), "forest": wb.RFBO(n_startup=5),
+ALGORITHMS = {"random": wb.Random(), "grid": wb.Grid(k=5), "gp": wb.GPBO(n_startup=5),
+              "noisy ei": wb.GPBO("noisy_ei", n_startup=5, noise=0.1), "thompson": wb.GPBO("thompson", n_startup=5),
+              "forest": wb.RFBO(n_startup=5),
               "tpe": wb.TPE(n_startup=5), "cma": wb.CMAES(), "cma with margin": wb.CMAES(population=4, margin=True, restart="bipop"),
               "genetic": wb.Genetic(population_size=4),
               "ageing": wb.Genetic(population_size=4, update="age", crossover="sbx"),

@@ -30,6 +30,8 @@ LABELLED: dict[str, Algorithm] = {
     "GP-BO · EI": GPBO(acquisition="ei"),
     "GP-BO · PI": GPBO(acquisition="pi"),
     "GP-BO · LCB": GPBO(acquisition="lcb"),
+    "GP-BO · noisy EI": GPBO(acquisition="noisy_ei"),
+    "GP-BO · Thompson": GPBO(acquisition="thompson"),
     "RF-BO (SMAC)": RFBO(),
     "BO with DNGO": DNGO(),
     "BO with BOHAMIANN": BOHAMIANN(),

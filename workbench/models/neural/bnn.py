@@ -18,9 +18,9 @@ Notation
 ``C, S``  chains; draws in all
 ========  ==================================================================
 
-Differences from the paper: a prior of the noise that is wider and larger (theirs, 1e-6, makes the potential so stiff that
-a chain of seconds does not move); fewer steps by default, shared by several chains, in single precision; up to 256 data a
-step takes all of them, and beyond a minibatch of that size.
+Differences from the paper: a prior of the noise that is wider and larger (theirs, 1e-6, makes the potential so stiff that a
+chain of seconds does not move); fewer steps by default, shared by several chains, in single precision; up to 256 data a step
+takes all of them, and beyond a minibatch of that size.
 """
 
 from __future__ import annotations
