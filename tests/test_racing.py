@@ -175,7 +175,7 @@ def test_only_seeds_that_all_have_finished_are_compared():
     part = RaceResults(whole.name, whole.algorithms, 2, whole.seeds, whole.laps[:-1])
     assert part.complete_seeds == (0, 1)
     assert part.final.tolist() == [[1.0, 2.0], [2.0, 1.0]]
-    line = next(t for t in draw(part)["data"] if t.get("line", {}).get("shape"))
+    line = next(t for t in draw(part)["data"] if t.get("line", {}).get("color"))
     assert line["y"][-1] == quartiles(part.best("a", (0, 1)))[1][-1]
 
 
@@ -285,7 +285,7 @@ def test_the_frame_holds_every_trial_with_its_best_so_far_and_regret(branin_race
 
 def test_the_picture_shows_median_and_middle_half_of_the_regret_on_a_log_axis_best_first(branin_race):
     drawn = draw(branin_race.results)
-    lines = [t for t in drawn["data"] if t.get("line", {}).get("shape")]
+    lines = [t for t in drawn["data"] if t.get("line", {}).get("color")]
     assert [t["name"][:2] for t in lines] == ["1.", "2."]
     first = branin_race.results.order[0]
     regret = np.maximum(branin_race.results.best(first) - branin().optimum, FLOOR)

@@ -37,7 +37,8 @@ def race(results: RaceResults) -> dict[str, Any]:
         low, middle, high = (_drawable(q) for q in quartiles(shown[name]))
         if len(shown[name]) > 1:
             lower, upper = m.band(x, low, high, label, color, alpha=0.16)
-            data += [{k: v for k, v in edge.items() if k != "legendgroup"} | {"showlegend": False} for edge in (lower, upper)]
+            stepped = {"showlegend": False, "legendgroup": "", "line": {"width": 0, "shape": "hv"}}
+            data += [{**lower, **stepped}, {**upper, **stepped}]
         line = m.line(x, middle, f"{place}. {label}" if n_seeds else label, color, width=2.5, dash=dash)
         lines.append({**line, "line": {**line["line"], "shape": "hv"},
                       "hovertemplate": f"{safe(name)}: median %{{y:.4g}} after %{{x}} trials<extra></extra>"})
@@ -47,7 +48,7 @@ def race(results: RaceResults) -> dict[str, Any]:
               "height": HEIGHT, "hovermode": "closest", "margin": {"l": 66, "r": 16, "t": 76, "b": 44},
               "xaxis": {"title": {"text": "trials (count)"}, "range": [1 - 0.015 * results.n_trials, 1.015 * results.n_trials]},
               "yaxis": {"title": {"text": quantity}, **_scale(finite, log=log)},
-              "legend": {**m.LEGEND, "x": 0, "xanchor": "left"}}
+              "legend": {**m.LEGEND, "x": 0, "xanchor": "left", "traceorder": "normal"}}
     return {"data": data + lines, "layout": layout}
 
 

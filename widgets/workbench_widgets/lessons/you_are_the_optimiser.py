@@ -174,7 +174,7 @@ class YouAreTheOptimiser(Lesson[GameState]):
         over = self.state.is_over
         self._again_button.disabled = not over
         self._again_button.button_style = "primary" if over else ""
-        self._hint_button.disabled = over
+        self._hint_button.disabled = self._evaluate_button.disabled = over
         if len(self.state.y) == 1:  # the others play meanwhile, so that nobody waits at the end
             spawn(lambda: rivals(self.state.dimensions, self.state.seed), "rivals")
 
@@ -184,7 +184,8 @@ class YouAreTheOptimiser(Lesson[GameState]):
         self._again_button = self._button("Play again", "refresh", self._again, "A new hidden function; the score is kept (n)")
         number = self._number("seed", "function no.")
         number.layout.width = "160px"
-        return [self._button("Evaluate at the cursor", "crosshairs", self._evaluate, "The same as a click there (Enter)"),
-                self._hint_button, self._again_button,
+        self._evaluate_button = self._button("Evaluate at the cursor", "crosshairs", self._evaluate,
+                                             "The same as a click there (Enter)")
+        return [self._evaluate_button, self._hint_button, self._again_button,
                 self._choice("dimensions", "play on", {"a line (1-D)": 1, "a square (2-D)": 2}),
                 number]
