@@ -28,6 +28,7 @@ from workbench.space import Array
 TREND = 0.3  # prior weight of the linear and quadratic trend
 FIRST_MILESTONE = 10
 N_FIT = 256  # rows that hyperparameters are fitted to; with more trials, only at milestones
+LOUDEST = 1e3  # known noise beyond so many standard deviations of the losses drowns them no more than this
 N_POSTERIOR = 1000  # finished trials that a posterior is conditioned on, besides those since the last milestone
 
 
@@ -135,7 +136,7 @@ def _fit(history: History, warm: Array | None, noise: Noise, *, cold: bool) -> A
     starts = [] if warm is None else [warm]
     if cold or warm is None:
         starts.append(prior.start(objective.n_groups))
-    known = None if noise == "auto" else (float(noise) / transform.scale) ** 2
+    known = None if noise == "auto" else min(float(noise) / transform.scale, LOUDEST) ** 2
     return maximise_posterior(objective, starts, noise=known)
 
 
