@@ -24,9 +24,9 @@ Notation
 
 Differences from the papers: one evaluation per configuration (no racing over instances and seeds, no adaptive capping);
 the expected improvement is that of z, where SMAC3 takes z as the logarithm of a normal loss; the random point is one of the
-suggestions, decided by a coin with the probability 0.2 as in SMAC3, not every second one as in the paper (0.1 is as good on
-average and worse where there are many branches); 30 trees instead of 10; 10 start points, whatever the number of parameters (SMAC3: 10 per
-parameter); a new forest for every suggestion (SMAC3: for every eighth); running trials are believed to end as predicted.
+suggestions, decided by a coin with the probability 0.2 as in SMAC3, not every second one as in the paper; 30 trees instead
+of 10; 10 start points, whatever the number of parameters (SMAC3: 10 per parameter); a new forest for every suggestion
+(SMAC3: for every eighth); running trials are believed to end as predicted.
 """
 
 from __future__ import annotations
