@@ -117,10 +117,11 @@ def coordinates(trials: Trials, brush: Brush | None = None, brushed: frozenset[i
     y = np.column_stack([axis.place(t.coordinates[:, j]) for j, axis in enumerate(t.axes)])
     on = np.array([brushed is None or tr.number in brushed for tr in t.trials])
     has_loss = np.isfinite(t.losses)
-    colour, edges = _colours(t.losses, on, maximize=t.maximize)
+    colour, edges = _colours(t.losses, on & rows, maximize=t.maximize)
     data = [_ticks(t.axes)]
     groups = [(~on, m.fade(m.GREY, 0.22), "not brushed", 1.0), (on & ~has_loss, m.RED, "no loss", 1.0)]
-    groups += [(on & has_loss & (colour == k), c, f"loss {k + 1} of {N_COLOURS}", 1.5) for k, c in enumerate(RAMP)]
+    thin = 1.5 if int(rows.sum()) <= MAX_LINES // 2 else 1.0
+    groups += [(on & has_loss & (colour == k), c, f"loss {k + 1} of {N_COLOURS}", thin) for k, c in enumerate(RAMP)]
     for mask, c, name, width in groups:
         if (mask & rows).any():
             data += _lines(t, y, np.flatnonzero(mask & rows), name, c, width, legend=name == "no loss")
@@ -168,7 +169,7 @@ def drawn_rows(t: Table, brushed: frozenset[int] | None, selected: int | None) -
 
 
 def _colours(losses: Array, on: NDArray[np.bool_], *, maximize: bool) -> tuple[NDArray[np.intp], Array]:
-    """Sort the losses into colours, as many trials in each, the best last; and the borders between the colours."""
+    """Sort the losses into colours, as many drawn lines in each, the best last; and the borders between the colours."""
     seen = losses[np.isfinite(losses) & on]
     if not len(seen):
         return np.zeros(len(losses), dtype=np.intp), np.empty(0)
