@@ -83,3 +83,11 @@ def test_a_run_says_what_would_be_chosen_for_it_whatever_it_uses():
     assert run.recommendation.algorithm == wb.GPBO()
     run.configure(n_trials=5)
     assert run.recommendation.algorithm == wb.QuasiRandom()
+
+
+def test_several_losses_get_a_search_that_can_serve_them():
+    run = wb.optimize(lambda c: (c["x"], -c["x"]), MIXED, direction=["minimize", "minimize"], n_trials=30, seed=0)
+    assert run.algorithm == run.recommendation.algorithm == wb.QuasiRandom()
+    assert "Pareto" in str(run.recommendation)
+    run.start().wait(timeout=60)
+    assert run.n_done == 30 and len(run.pareto) > 1

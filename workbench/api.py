@@ -86,7 +86,8 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
     if storage is not None and name is None:
         raise RunError("storage= needs a name, under which the run is found again. Give name=.")
     seed = secrets.randbelow(2**31) if seed is None else int(seed)
-    algorithm = recommend(space, objective_kind(objective, space), n_trials).algorithm if algorithm is None else algorithm
+    if algorithm is None:
+        algorithm = recommend(space, objective_kind(objective, space), n_trials, n_losses=len(goals)).algorithm
     check_algorithm(algorithm, len(goals))
     settings = Settings(space, algorithm, n_trials, n_workers, scheduler, trial_timeout, timeout)
     study, where, owner = _create(name, goals, storage)

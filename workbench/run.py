@@ -332,7 +332,7 @@ class Run(Results):
     def recommendation(self) -> Recommendation:
         """What ``recommend`` chooses for this run's space, objective and number of trials."""
         space = self._settings.space
-        return recommend(space, objective_kind(self._objective, space), self.n_trials)
+        return recommend(space, objective_kind(self._objective, space), self.n_trials, n_losses=len(self.goals))
 
     def configure(self, *, space: Space | None = None, algorithm: Algorithm | None = None, n_trials: int | None = None,
                   n_workers: int | None = None) -> Run:
@@ -404,7 +404,7 @@ def check_algorithm(algorithm: Any, n_losses: int = 1) -> None:
         raise RunError(f"an algorithm is an object with a method suggest, got {algorithm!r}. Take wb.GPBO() or wb.TPE().")
     no = refusal(algorithm, n_losses) if not isinstance(algorithm, optuna.samplers.BaseSampler) else ""
     if n_losses > 1 and isinstance(algorithm, optuna.samplers.CmaEsSampler):
-        no = f"Optuna's CmaEsSampler searches for the best of one loss, got a run of {n_losses}. Take wb.EHVI()."
+        no = f"Optuna's CmaEsSampler searches for the best of one loss, got a run of {n_losses}. Take NSGAIISampler."
     if no:
         raise RunError(no)
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from scipy.stats import qmc
@@ -45,6 +45,8 @@ class QuasiRandom:
     sequence
         ``"sobol"``, or ``"halton"``, whose first points are even at any number of trials, not best at powers of two.
     """
+
+    several_losses: ClassVar[bool] = True  # losses play no part
 
     sequence: Sequence = "sobol"
 

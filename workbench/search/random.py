@@ -6,6 +6,7 @@ Differences from the paper: none.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from workbench.history import Drawn, History, Suggestion
 @dataclass(frozen=True, slots=True)
 class Random:
     """Random search: uniform on each parameter's (log) scale, levels and options with equal chances."""
+
+    several_losses: ClassVar[bool] = True  # losses play no part
 
     def suggest(self, history: History, rng: np.random.Generator) -> Suggestion:
         """Draw one point."""

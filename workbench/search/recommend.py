@@ -71,7 +71,8 @@ class Recommendation:
         return f"<p><b>{html.escape(self.label)}</b> <code>wb.{html.escape(repr(self.algorithm))}</code></p><ul>{items}</ul>"
 
 
-def recommend(space: Space | None, objective_kind: ObjectiveKind = "function", budget: int | None = 50) -> Recommendation:
+def recommend(space: Space | None, objective_kind: ObjectiveKind = "function", budget: int | None = 50, *,
+              n_losses: int = 1) -> Recommendation:
     """Choose an algorithm for a problem, and say why. It is the default of ``optimize`` and ``tune``.
 
     Parameters
@@ -83,6 +84,8 @@ def recommend(space: Space | None, objective_kind: ObjectiveKind = "function", b
         objective.
     budget
         Number of trials; None for no limit.
+    n_losses
+        How many losses the objective returns.
 
     Raises
     ------
@@ -93,7 +96,7 @@ def recommend(space: Space | None, objective_kind: ObjectiveKind = "function", b
         raise WorkbenchError(f"objective_kind must be one of {list(KINDS)}, got {objective_kind!r}.")
     if budget is not None and (isinstance(budget, bool) or budget < 1):
         raise WorkbenchError(f"budget is a number of trials, at least 1, or None for no limit; got {budget!r}.")
-    algorithm, reasons = _choose(space, budget)
+    algorithm, reasons = _choose(space, budget) if n_losses == 1 else _for_several(n_losses)
     if objective_kind == "steps":
         reasons.append("The loss comes step by step, so a scheduler can stop bad trials early; this choice is about which "
                        "configurations to try.")
@@ -131,6 +134,11 @@ def _choose(space: Space | None, budget: int | None) -> tuple[Algorithm, list[st
     why = ("A Gaussian process learns most from each trial in low-dimensional, continuous spaces." if is_continuous(space) else
            "A Gaussian process learns most from each trial; ours compares categories and branches properly.")
     return GPBO(), [f"{seen}; {trials}.", why]
+
+
+def _for_several(n_losses: int) -> tuple[Algorithm, list[str]]:
+    return QuasiRandom(), [f"{n_losses} losses.", "Evenly spread points show the whole Pareto front; the model-based searches "
+                           "here know one loss. Optuna's NSGAIISampler or TPESampler can be given as algorithm=."]
 
 
 def describe(space: Space) -> str:
