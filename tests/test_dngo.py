@@ -16,7 +16,7 @@ from workbench.history import Drawn, History
 from workbench.models.mixed_features import features_of
 from workbench.models.neural import linear_head, mlp
 from workbench.models.neural.network import TanhNetwork, centre, minibatches
-from workbench.search.nn_belief import dngo, last_milestone
+from workbench.search.nn_belief import dngo, inflation, last_milestone, mixture
 from workbench.search.nn_bo import DNGOExplanation
 from workbench.search.nn_maximise import climb, log_ei
 from workbench.search.surrogate_why import slice_1d, slice_2d
@@ -183,9 +183,38 @@ def test_the_belief_is_the_mixture_of_the_networks_heads():
         head = linear_head.fit(Phi[:, own], belief.targets)
         means.append(Phi[:, own] @ head.mean)
         variances.append(np.einsum("ij,jk,ik->i", Phi[:, own], head.covariance, Phi[:, own]))
-    mean, sd = belief.predict(h.x)
-    np.testing.assert_allclose(mean, np.mean(means, axis=0), rtol=1e-8, atol=1e-10)
-    np.testing.assert_allclose(sd**2, np.mean(variances, axis=0) + np.var(means, axis=0), rtol=1e-6)
+    mean, covariance, _ = mixture(belief.basis, belief.features(h.x), belief.targets)
+    np.testing.assert_allclose(Phi @ mean, np.mean(means, axis=0), rtol=1e-8, atol=1e-10)
+    variance = np.einsum("ij,jk,ik->i", Phi, covariance, Phi)
+    np.testing.assert_allclose(variance, np.mean(variances, axis=0) + np.var(means, axis=0), rtol=1e-6)
+    got, sd = belief.predict(h.x)
+    np.testing.assert_allclose(got, np.mean(means, axis=0), rtol=1e-8, atol=1e-10)
+    factor = sd**2 / variance
+    np.testing.assert_allclose(factor, factor[0], rtol=1e-6)
+    assert factor[0] > 0.999
+
+
+def test_variances_grow_until_they_hold_the_errors_on_what_was_left_out():
+    """Networks that know nothing about the folds left out need a factor, and with it half of |z| is below 0.67."""
+    Z = rng(0).random((60, 4))
+    y = np.cos(9 * Z[:, 0] * Z[:, 1]) + np.sin(7 * Z[:, 2])
+    y = (y - y.mean()) / y.std()
+    found = mlp.cross_validate(Z, y, middle=np.full(4, 0.5), seed=0, steps=200)
+    factor = inflation(found, np.arange(4), Z, y)
+    assert 2 < factor < 100
+    assert 1.0 <= inflation(found, np.arange(4), Z, 1e-3 * y) <= 100
+
+
+def test_the_belief_is_calibrated_on_new_points():
+    space = wb.Space({f"x{i}": wb.Float(0, 1) for i in range(4)})
+    inside = []
+    for seed in range(3):
+        x = space.sample_unit(340, rng(seed))
+        y = np.cos(5 * x[:, 0] * x[:, 1]) + np.sin(5 * x[:, 2])
+        belief = dngo(History.of(space, x[:40], y[:40]), n_networks=5, steps=200, seed=seed)
+        mean, sd = belief.predict(x[40:])
+        inside.append(np.abs(belief.transform.forward(y[40:]) - mean) < 2 * sd)
+    assert np.mean(inside) > 0.8  # 95 % in the long run
 
 
 def test_gradients_of_mean_and_deviation_are_those_of_finite_differences():
@@ -282,7 +311,7 @@ def test_more_noise_wants_more_weight_decay():
     Z = rng(0).random((60, 2))
     clean = np.sin(4 * Z[:, 0]) + Z[:, 1]
     noisy = rng(1).standard_normal(60)
-    chosen = [mlp.choose_decay(Z, (y - y.mean()) / y.std(), middle=np.full(2, 0.5), seed=0, steps=200) for y in (clean, noisy)]
+    chosen = [mlp.cross_validate(Z, (y - y.mean()) / y.std(), middle=np.full(2, 0.5), seed=0, steps=200).decay for y in (clean, noisy)]
     assert chosen[0] < chosen[1] == max(mlp.DECAYS)
 
 

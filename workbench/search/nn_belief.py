@@ -31,6 +31,8 @@ NOISY = 0.01  # variance of the noise from which on the best loss seen may be lu
 SMALLEST_VARIANCE = 1e-10
 FIRST_MILESTONE = 10
 DRAWS_PER_CHAIN = 10
+HALF_NORMAL = 0.6745  # median of |z| for a normal z
+LARGEST_INFLATION = 100.0
 FORGOTTEN = 2  # draws per chain that are left out where chains go on with more data
 
 PullBack = Callable[[Array], Array]
@@ -167,28 +169,40 @@ def last_milestone(n: int, growth: int) -> int:
 def dngo(history: History, *, n_networks: int, steps: int, seed: int) -> NeuralBelief:
     """Train networks on the trials up to the last milestone, then fit their linear heads to all trials.
 
-    The weight decay is chosen at fewer milestones, growing by a third.
-
-    The believed w is the mixture of the networks' posteriors, each with weights for its own hidden layer alone.
+    Weight decay and the calibration of the variance are found at fewer milestones, growing by a third.
     """
     features, transform, y = _prepared(history)
     m = last_milestone(len(y), 10)
     k = last_milestone(m, 3)
     rows = features(history.x)
+    middle = centre(features)
+    numeric = np.flatnonzero(middle > 0)
 
-    def tune() -> float:
-        return mlp.choose_decay(rows[:k], _targets(history, k), middle=centre(features), seed=seed, steps=steps)
+    def tune() -> tuple[float, float]:
+        found = mlp.cross_validate(rows[:k], _targets(history, k), middle=middle, seed=seed, steps=steps)
+        return found.decay, inflation(found, numeric, rows[:k], _targets(history, k))
+
+    decay, factor = _kept(history, ("decay", steps, seed), k, tune)
 
     def train() -> TanhNetwork:
-        decay = _kept(history, ("decay", steps, seed), k, tune)
-        return mlp.train(rows[:m], _targets(history, m), middle=centre(features), seed=seed, steps=steps,
-                         n_networks=n_networks, decay=decay)
+        return mlp.train(rows[:m], _targets(history, m), middle=middle, seed=seed, steps=steps, n_networks=n_networks,
+                         decay=decay)
 
     networks = _kept(history, ("dngo", n_networks, steps, seed), m, train)
-    numeric = np.flatnonzero(centre(features) > 0)
     basis = HiddenLayer(networks, numeric)
-    Phi = basis(rows)
-    D, width = Phi.shape[1], networks.b[-1].shape[-1]
+    mean, covariance, noise = mixture(basis, rows, y)
+    belief = NeuralBelief(features, transform, basis, mean, factor * covariance, noise, history.x, y, m)
+    return belief.believing(history.pending)
+
+
+def mixture(basis: HiddenLayer, Z: Array, y: Array) -> tuple[Array, Array, float]:
+    """Fit a linear head to each network; return mean and covariance of their mixture, and the mean noise.
+
+    A head has weights for its own network's hidden layer, for the constant and the trend, and 0 for the other networks.
+    """
+    Phi = basis(Z)
+    n_networks, width = len(basis.networks.W[-1]), basis.networks.b[-1].shape[-1]
+    D = Phi.shape[1]
     mean, second, noise = np.zeros(D), np.zeros((D, D)), 0.0
     for i in range(n_networks):
         own = np.r_[i * width:(i + 1) * width, n_networks * width:D]
@@ -196,8 +210,23 @@ def dngo(history: History, *, n_networks: int, steps: int, seed: int) -> NeuralB
         mean[own] += head.mean / n_networks
         second[np.ix_(own, own)] += (head.covariance + np.outer(head.mean, head.mean)) / n_networks
         noise += head.noise / n_networks
-    belief = NeuralBelief(features, transform, basis, mean, second - np.outer(mean, mean), noise, history.x, y, m)
-    return belief.believing(history.pending)
+    return mean, second - np.outer(mean, mean), noise
+
+
+def inflation(found: mlp.CrossValidation, numeric: NDArray[np.intp], Z: Array, y: Array) -> float:
+    """Return the factor by which variances must grow to hold the errors on data that networks have not seen; at least 1.
+
+    On each fold left out: z = error / deviation, by the mixture of the networks of all decays; half of |z| should lie below
+    that of a normal. What is not known of the hidden layers, which the linear regression takes for given, shows here.
+    """
+    z = np.empty(len(y))
+    for k in range(found.n_folds):
+        out = found.fold == k
+        basis = HiddenLayer(found.networks.some(slice(k, None, found.n_folds)), numeric)
+        mean, covariance, noise = mixture(basis, Z[~out], y[~out])
+        Phi = basis(Z[out])
+        z[out] = (y[out] - Phi @ mean) / np.sqrt(np.maximum(((Phi @ covariance) * Phi).sum(1) + noise, SMALLEST_VARIANCE))
+    return float(np.clip((np.median(np.abs(z)) / HALF_NORMAL) ** 2, 1.0, LARGEST_INFLATION))
 
 
 def bohamiann(history: History, *, n_chains: int, n_steps: int, seed: int) -> NeuralBelief:

@@ -8,7 +8,8 @@ Snoek et al. 2015, "Scalable Bayesian optimization using deep neural networks" (
     for trial = 1, 2, …
         if trial <= n_startup: the next scrambled Sobol point
         z = losses, outliers compressed, standardised
-        DNGO: choose the weight decay and train tanh networks on (x, z), at milestones      models/neural/mlp.py
+        DNGO: cross-validate for the weight decay and for how far to trust the variance, at some milestones
+              train networks with tanh layers on (x, z), at milestones                      models/neural/mlp.py
               Bayesian linear regression of z on their last hidden layer, each time         models/neural/linear_head.py
         BOHAMIANN: draw networks from p(θ | x, z) by scale-adapted SGHMC                     models/neural/sghmc.py, bnn.py
         x = argmax of log-EI among untried points                                           nn_maximise.py
@@ -22,9 +23,10 @@ Notation
 ``m``     the last milestone: networks were trained on the first m trials
 ========  ===================================================================
 
-Differences from the papers: log-EI instead of EI. DNGO: several networks side by side, since one that has fitted the trials
-closely is far too sure of itself between them (on four test functions with 40 trials its errors were six times what it
-expected; with five networks twice); ``n_networks=1`` is the paper's. The quadratic prior mean is part of the linear regression.
+Differences from the papers: log-EI instead of EI. DNGO: its linear regression takes the hidden layer for given, although that
+was fitted to the same few trials; so alone it is far too sure of itself (on four test functions with 40 trials, errors were ten
+times as large as it expected). Two remedies: several networks side by side, whose disagreement counts (``n_networks=1`` is the
+paper's), and variances calibrated by cross-validation. The quadratic prior mean is part of the linear regression.
 BOHAMIANN: the step budget is a hundredth of the paper's so that a suggestion takes a second; raise ``n_steps`` for more
 exact chains. Between milestones chains go on from where they stood.
 """

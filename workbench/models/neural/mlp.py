@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,17 +49,41 @@ def train(Z: Array, y: Array, *, middle: Array, seed: int, steps: int, n_network
     return _fit(Z, y, rows, np.full(n_networks, decay), middle=middle, seed=seed, steps=steps)[0]
 
 
-def choose_decay(Z: Array, y: Array, *, middle: Array, seed: int, steps: int) -> float:
-    """Return the weight decay of the least squared error in cross-validation: all decays and folds are trained at once."""
+@dataclass(frozen=True, slots=True, eq=False)
+class CrossValidation:
+    """Networks of every decay that have not seen one fold each.
+
+    Attributes
+    ----------
+    networks
+        Hidden layers, decays outermost: len(DECAYS) times as many as there are folds.
+    fold
+        Of each row, shape (n,).
+    decay
+        The one of the least squared error on the folds left out.
+    """
+
+    networks: TanhNetwork
+    fold: NDArray[np.intp]
+    decay: float
+
+    @property
+    def n_folds(self) -> int:
+        """Count the folds."""
+        return int(self.fold.max()) + 1
+
+
+def cross_validate(Z: Array, y: Array, *, middle: Array, seed: int, steps: int) -> CrossValidation:
+    """Train all decays on all folds at once, and choose a decay."""
     fold = np.random.default_rng([seed, 1]).permutation(len(y)) % N_FOLDS
-    pairs = [(decay, k) for decay in DECAYS for k in range(min(N_FOLDS, len(y)))]
+    pairs = [(decay, k) for decay in DECAYS for k in range(int(fold.max()) + 1)]
     rows = [np.flatnonzero(fold != k) for _, k in pairs]
     networks, out, level = _fit(Z, y, rows, np.array([d for d, _ in pairs]), middle=middle, seed=seed, steps=steps)
     predicted = (networks(Z) @ out + level)[:, :, 0]  # (pairs, n)
     errors = dict.fromkeys(DECAYS, 0.0)
     for (decay, k), f in zip(pairs, predicted, strict=True):
         errors[decay] += float(np.sum((f - y)[fold == k] ** 2))
-    return min(DECAYS, key=lambda decay: errors[decay])
+    return CrossValidation(networks, fold, min(DECAYS, key=lambda decay: errors[decay]))
 
 
 def _fit(Z: Array, y: Array, rows: Sequence[NDArray[np.intp]], decay: Array, *, middle: Array, seed: int, steps: int,

@@ -12,7 +12,7 @@ Notation
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,10 @@ class TanhNetwork:
             a = h[-1] @ W + b[..., None, :]
             h.append(a if self.linear_last and i == len(self.W) - 1 else np.tanh(a, out=a))
         return h
+
+    def some(self, which: slice) -> TanhNetwork:
+        """Return some of the networks."""
+        return replace(self, W=tuple(W[which] for W in self.W), b=tuple(b[which] for b in self.b))
 
     def __call__(self, Z: Array) -> Array:
         """Return the output of the last layer, shape (…, m, out)."""
