@@ -6,6 +6,7 @@ import optuna
 import pytest
 from optuna.testing.pytest_samplers import (
     BasicSamplerTestCase,
+    MultiObjectiveSamplerTestCase,
     RelativeSamplerTestCase,
     SingleOnlySamplerTestCase,
 )
@@ -35,8 +36,11 @@ ALGORITHMS = {
 }
 
 
-class TestEveryAlgorithmPassesOptunasSuites(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
-    @pytest.fixture(params=list(ALGORITHMS))
+SEVERAL = [name for name, a in ALGORITHMS.items() if getattr(a, "several_losses", False)]
+
+
+class Quiet:
+    @pytest.fixture
     def sampler(self, request):
         return lambda: wb.Sampler(ALGORITHMS[request.param], seed=0)
 
@@ -49,3 +53,18 @@ class TestEveryAlgorithmPassesOptunasSuites(BasicSamplerTestCase, RelativeSample
             warnings.filterwarnings("ignore", message=".*points of the grid have been tried.*")
             yield
         optuna.logging.set_verbosity(before)
+
+
+@pytest.mark.parametrize("sampler", list(ALGORITHMS), indirect=True)
+class TestEveryAlgorithmPassesOptunasSuites(Quiet, BasicSamplerTestCase, RelativeSamplerTestCase):
+    pass
+
+
+@pytest.mark.parametrize("sampler", [name for name in ALGORITHMS if name not in SEVERAL], indirect=True)
+class TestSearchesForOneLossRefuseSeveral(Quiet, SingleOnlySamplerTestCase):
+    pass
+
+
+@pytest.mark.parametrize("sampler", SEVERAL, indirect=True)
+class TestSearchesForSeveralLossesPassOptunasSuite(Quiet, MultiObjectiveSamplerTestCase):
+    pass
