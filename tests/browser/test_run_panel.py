@@ -115,10 +115,10 @@ def test_tpe_shows_its_two_densities_and_candidates(notebook):
         assert max(page.evaluate(f"[...{gd('model')}.data.find(t => t.name === '{name}').y]")) > 0
     button(page, "Pause").click()
     expect(out(page)).to_contain_text("Paused")
-    out(page).get_by_label("Parameter along the x axis").select_option("optimizer")
+    out(page).get_by_label("Parameter along the x axis", exact=True).select_option("optimizer")
     page.wait_for_function(f"{gd('model')}.data.some(t => t.type === 'bar')")
     notebook.both(page, "-levels")
-    out(page).get_by_label("Parameter along the x axis").select_option("lr")
+    out(page).get_by_label("Parameter along the x axis", exact=True).select_option("lr")
     page.wait_for_function(f"!{gd('model')}.data.some(t => t.type === 'bar')")
     tour(notebook, page, "tpe")
 
@@ -239,7 +239,7 @@ def test_hostile_names_options_and_errors_are_shown_as_text(notebook):
     expect(out(page).locator(".wb-lines")).to_contain_text("<script>")
     show(page, "Model")
     for k in range(2):
-        out(page).get_by_label("Parameter along the x axis").select_option(index=k)
+        out(page).get_by_label("Parameter along the x axis", exact=True).select_option(index=k)
         page.wait_for_timeout(500)
         notebook.shot(page, f"-{k}")
     out(page).get_by_role("button", name=re.compile("Space")).click()
