@@ -51,6 +51,12 @@ def test_every_algorithm_searches_it_with_active_parameters_alone(label):
     assert len(set(seen)) >= 3
 
 
+def test_a_space_that_is_given_is_taken_even_an_empty_one():
+    both = {name: classifiers()[name] for name in ("svc", "bayes")}
+    space = cash_space(both, spaces={"svc": wb.Space(C=wb.Float(1, 10)), "bayes": wb.Space()})
+    assert space.names == (ROOT, "svc.C")
+
+
 def test_real_classifiers_are_compared_on_the_same_folds_and_the_best_can_be_fitted():
     data = data_set("iris")
     quick = {k: v for k, v in classifiers().items() if k not in ("boosting", "trees")}

@@ -47,7 +47,7 @@ def cash_space(estimators: Mapping[str, Any], *, spaces: Mapping[str, Space] | N
     for name, estimator in estimators.items():
         if not name or "." in name:
             raise SpaceError(f"an algorithm's name must be a word without dots, got {name!r}.")
-        branch = prefixed(given.get(name) or default_space(estimator), f"{name}.")
+        branch = prefixed(given[name] if name in given else default_space(estimator), f"{name}.")
         for inner in branch.names:
             when = branch[inner].when
             params[inner] = with_when(branch[inner], when or {ROOT: name})  # deeper ones follow their own parents
