@@ -50,12 +50,14 @@ LABELLED: dict[str, Algorithm] = {
 
 
 def label(algorithm: Any) -> str:
-    """Name an algorithm as a person would: "GP-BO · log-EI", or its class."""
+    """Name an algorithm as a person would: "GP-BO · log-EI", or its class with what differs from the defaults."""
     for text, known in LABELLED.items():
         if algorithm == known:
             return text
     name = type(algorithm).__name__
-    return repr(algorithm) if name in ALGORITHMS else f"Optuna's {name}"
+    if ALGORITHMS.get(name) is not type(algorithm):
+        return f"Optuna's {name}"
+    return f"{name}({', '.join(f'{k}={v!r}' for k, v in _changed(algorithm).items())})"
 
 
 def to_json(algorithm: Any) -> dict[str, Any]:
@@ -63,9 +65,13 @@ def to_json(algorithm: Any) -> dict[str, Any]:
     name = type(algorithm).__name__
     if ALGORITHMS.get(name) is not type(algorithm):
         return {"type": name, "foreign": True}
-    changed = {f.name: getattr(algorithm, f.name) for f in dataclasses.fields(algorithm)
-               if f.init and getattr(algorithm, f.name) != f.default}
-    return {"type": name, **changed}
+    return {"type": name, **_changed(algorithm)}
+
+
+def _changed(algorithm: Any) -> dict[str, Any]:
+    """Return the arguments that differ from the defaults."""
+    return {f.name: getattr(algorithm, f.name) for f in dataclasses.fields(algorithm)
+            if f.init and getattr(algorithm, f.name) != f.default}
 
 
 def from_json(data: Mapping[str, Any]) -> Algorithm | None:
