@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.table import ROOT, Table, environment
 
-OURS = {"workbench " + name: "benchmarks.adapters:" + name for name in (
+OURS = {name: "benchmarks.adapters:" + name for name in (
     "Recommended", "GPBO", "TPE", "RFBO", "CMAES", "DifferentialEvolution", "Genetic", "ParticleSwarm", "QuasiRandom",
     "Random")}
 PEERS = ("optuna_gp", "botorch", "ax", "skopt", "smac", "optuna_tpe", "optuna_tpe_mv", "hyperopt", "optuna_cmaes",
@@ -144,7 +144,7 @@ def tables(bench: Path, files: list[Path], *, full: bool) -> list[Table]:
     suite, names = module.problems(), list(module.FULL if full else module.CORE)
     curves = read(*files)
     peers = [p for p in PEERS if any(curves[p, n] for n in names)]
-    labels = {spec: label for label, spec in OURS.items()}
+    labels = {spec: name for name, spec in OURS.items()}
     ours = [spec for spec in OURS.values() if any(curves[spec, n] for n in names)]
     regrets = mean_regrets(curves, suite, [*ours, *peers], names)
     return [_standing(regrets, labels), _families(curves, suite, peers, names), _problems(curves, regrets, ours, peers, labels)]
@@ -157,7 +157,7 @@ def _standing(regrets: dict[str, dict[str, np.ndarray]], labels: dict[str, str])
               "not tuned on": [n for n in regrets if n not in TUNED_ON]}
     for half, names in halves.items():
         for sampler, *figures in standing({n: regrets[n] for n in names}):
-            table.rows.append([f"{half} ({len(names)})", labels.get(sampler, sampler), *figures])
+            table.rows.append([f"{half} ({len(names)})", f"workbench {labels[sampler]}" if sampler in labels else sampler, *figures])
     table.notes.append("Samplers that have run all problems. Differences under 1.3x, or 0.4 in rank, are noise at 10 seeds.")
     return table
 
@@ -168,7 +168,7 @@ def _families(curves: Curves, suite: Any, peers: list[str], names: list[str]) ->
     everything = {"Recommended": tuple(peers), **FAMILIES}
     for name, family in everything.items():
         for peer in family:
-            pair = paired(curves, suite, OURS["workbench " + name], peer, names)
+            pair = paired(curves, suite, OURS[name], peer, names)
             if pair:
                 n, seeds, ours, theirs, half, their_half = pair
                 table.rows.append([name, peer, n, seeds, ours, theirs, ours / theirs, half, their_half, half / their_half])
@@ -178,7 +178,7 @@ def _families(curves: Curves, suite: Any, peers: list[str], names: list[str]) ->
 def _problems(curves: Curves, regrets: dict[str, dict[str, np.ndarray]], ours: list[str], peers: list[str],
               labels: dict[str, str]) -> Table:
     table = Table("regret_problems", "Mean normalised regret at the end (number of seeds); * = not tuned on",
-                  ["problem", *(labels[s].removeprefix("workbench ") for s in ours), *peers])
+                  ["problem", *(labels[s] for s in ours), *peers])
     for name, r in regrets.items():
         table.rows.append([name + "*" * (name not in TUNED_ON),
                            *(f"{r[s][-1]:.4f} ({len(curves[s, name])})" if s in r else "-" for s in [*ours, *peers])])
