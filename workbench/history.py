@@ -59,18 +59,6 @@ class History:
         """Count the finished trials."""
         return len(self.y)
 
-    @property
-    def n_losses(self) -> int:
-        """How many losses the run has."""
-        return 1 if self.y.ndim == 1 else self.y.shape[1]
-
-    def loss(self, k: int) -> History:
-        """Return the history of one of several losses alone, with a memo of its own inside the shared one."""
-        if self.y.ndim == 1:
-            return self
-        memo: dict[Hashable, Any] = self.memo.setdefault(("loss", k), {})
-        return History(self.space, self.x, self.y[:, k], self.pending, self.steps, self.seed, memo)
-
     def __getitem__(self, rows: slice) -> History:
         """Return the history as it was: ``history[:12]``, nothing pending. Only prefixes keep the shared memo."""
         if not isinstance(rows, slice):
