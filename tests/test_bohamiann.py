@@ -6,6 +6,7 @@ import torch
 from scipy.stats import norm
 
 import workbench as wb
+from tests.search_helpers import check_gradients
 from workbench.history import Drawn, History
 from workbench.models.neural import bnn, sghmc
 from workbench.search.nn_belief import bohamiann, last_milestone
@@ -155,12 +156,7 @@ def test_mean_and_deviation_are_those_of_the_draws_and_gradients_those_of_finite
     mean, sd = belief.predict(x)
     np.testing.assert_allclose(mean, f.mean(0), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(sd, f.std(0, ddof=1), rtol=1e-6)
-    _, _, d_mean, d_sd = belief.predict_with_gradient(Z)
-    for j in range(Z.shape[1]):
-        e = 1e-6 * np.eye(Z.shape[1])[j]
-        up, down = belief.predict_with_gradient(Z + e), belief.predict_with_gradient(Z - e)
-        np.testing.assert_allclose(d_mean[:, j], (up[0] - down[0]) / 2e-6, rtol=1e-4, atol=1e-6)
-        np.testing.assert_allclose(d_sd[:, j], (up[1] - down[1]) / 2e-6, rtol=1e-3, atol=1e-5)
+    check_gradients(belief, Z)
 
 
 def test_running_trials_leave_the_mean_and_take_variance_away():
