@@ -28,6 +28,7 @@ from workbench.errors import RunError, SpaceError
 from workbench.events import RunFinished, StateChanged, TrialFinished, TrialSuggested
 from workbench.history import Algorithm
 from workbench.ledger import Ledger
+from workbench.notebook import mimebundle
 from workbench.problems.problem import Problem
 from workbench.propose import Settings
 from workbench.race_results import Lap, RaceResults
@@ -405,13 +406,7 @@ class Race:
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Return the live panel in a notebook; a table where the notebook side is missing."""
-        try:
-            from workbench_widgets.race_panel import show
-        except ModuleNotFoundError as error:
-            if (error.name or "").split(".")[0] not in {"workbench_widgets", "ipywidgets", "anywidget", "traitlets"}:
-                raise
-            return {"text/plain": repr(self), "text/html": self._repr_html_()}
-        return show(self, **kwargs)
+        return mimebundle(self, "race_panel", **kwargs)
 
 
 __all__ = ["Course", "Race", "competitor", "race", "run_lap"]

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import optuna
@@ -20,13 +20,11 @@ from workbench.history import Explanation, History
 from workbench.inferred import InferredSpace
 from workbench.ledger import Ledger, Saw
 from workbench.losses import Direction, Goals
+from workbench.notebook import mimebundle
 from workbench.propose import Settings, history_before, rows_of
 from workbench.search import catalogue
 from workbench.space import Space
 from workbench.trials import Trial, Trials
-
-if TYPE_CHECKING:
-    from workbench.run import Run
 
 
 class Results:
@@ -185,7 +183,7 @@ class Results:
         """Return the results as text, and write them to ``path`` if one is given.
 
         ``"json"``: settings, space, trials and the best; ``"python"``: code with the space and the best
-        configuration; ``"csv"``: the table of trials.
+        configuration; ``"csv"``: the table of trials. Of several losses the Pareto set stands for the best.
         """
         makers = {"json": self._json, "python": self._python, "csv": self._csv}
         if kind not in makers:
@@ -206,7 +204,7 @@ class Results:
         found: dict[str, Any] = {"best": None if best is None else {
             "trial": best.number, "config": best.config, "value": finite(trials.value(best.loss))}}
         if self.goals.several:
-            found = {"losses": list(self.goals.labels), "hypervolume": trials.hypervolume(), "pareto": [
+            found = {"losses": list(self.goals.labels), "pareto": [
                 {"trial": t.number, "config": t.config, "values": self._values_json(t)["values"]} for t in self.pareto]}
         data = {"name": self.name, "algorithm": catalogue.to_json(self.algorithm), "seed": self.seed,
                 "direction": self.direction, "space": None if self.space is None else self.space.to_json(),
@@ -248,7 +246,7 @@ class Results:
         of = "" if self.n_trials is None else f" / {self.n_trials}"
         value = "" if best is None else f", best {self.trials.value(best.loss):.4g} (trial {best.number})"
         if self.goals.several and self.n_done:
-            value = f", {len(self.pareto)} in the Pareto set, hypervolume {self.hypervolume():.4g}"
+            value = f", {len(self.pareto)} in the Pareto set"
         return f"<Run {self.name or 'unnamed'}: {self.state}, {self.n_done}{of} trials{value}>"
 
     def _repr_html_(self) -> str:
@@ -265,13 +263,7 @@ class Results:
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Return the live panel in a notebook; a table where the notebook side is missing."""
-        try:
-            from workbench_widgets.run_panel import show
-        except ModuleNotFoundError as error:
-            if (error.name or "").split(".")[0] not in {"workbench_widgets", "ipywidgets", "anywidget", "traitlets"}:
-                raise
-            return {"text/plain": repr(self), "text/html": self._repr_html_()}
-        return show(cast("Run", self), **kwargs)
+        return mimebundle(self, "run_panel", **kwargs)
 
 
 def _values_text(values: Sequence[float]) -> str:
