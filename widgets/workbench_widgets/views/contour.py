@@ -6,35 +6,21 @@ from typing import Any
 
 from workbench.plots.contour import HEIGHT, Map, caption, contour, map_of
 from workbench.plots.figure import empty
-from workbench.replay import Replay
 from workbench.search.surrogate_why import SurrogateExplanation
 from workbench.space import Space
 from workbench.trials import Trial, Trials
-from workbench_widgets.view import FigureView, Selection
+from workbench_widgets.view import Selection
+from workbench_widgets.views.along import AlongView
 
 
-class ContourView(FigureView):
+class ContourView(AlongView):
     """Results over any two parameters, and the map of the search's own model, or of one that is fitted to the results."""
 
     every_s = 0.4
-    hidden_s = None
 
     def __init__(self, trials: Trials | None = None, selection: Selection | None = None) -> None:
-        self._along: tuple[str | None, str | None] = (None, None)
-        self._replay: Replay | None = None
         self._map: tuple[Any, Map | None] | None = None  # for what it was made, and the map
         super().__init__(trials, selection)
-        self.content = self._content()
-
-    def along(self, x: str | None, y: str | None = None) -> None:
-        """Choose the two parameters."""
-        self._along = (x, y)
-        self.touch()
-
-    def show(self) -> None:
-        """Send the picture, and what stands above it."""
-        super().show()
-        self.content = self._content()
 
     def picture(self) -> dict[str, Any]:
         """Return what was folded as a plain plotly dict."""
@@ -66,8 +52,6 @@ class ContourView(FigureView):
         newest = next(reversed(list(self.trials.by_number.values())), None)
         if newest is None:
             return None, None
-        if self._replay is None:
-            self._replay = Replay(self.trials)
         return self._replay.space_of(newest.number), newest
 
     def _axes(self, space: Space) -> tuple[str, str]:
@@ -89,7 +73,6 @@ class ContourView(FigureView):
         told = len(self.trials.told)
         key = (told, newest.number, id(space), x, y)
         if self._map is None or self._map[0] != key:
-            assert self._replay is not None
             guided = self._guided(space)
             results = self._replay.results(newest.number)
             seen = self._replay.history_before(guided.number) if guided is not None else results
@@ -99,7 +82,6 @@ class ContourView(FigureView):
 
     def _guided(self, space: Space) -> Trial | None:
         """Return the newest trial that a surrogate chose in this space, if it is one of the last ones."""
-        assert self._replay is not None
         for t in reversed(list(self.trials.by_number.values())[-20:]):
             if isinstance(t.why, SurrogateExplanation) and self._replay.space_of(t.number) is space:
                 return t

@@ -7,43 +7,24 @@ from typing import Any
 from workbench.history import Drawn
 from workbench.plots.figure import empty
 from workbench.plots.model import HEIGHT, model, without
-from workbench.replay import Replay
 from workbench.search.cma_why import CMAExplanation
 from workbench.search.differential_evolution import DEExplanation
 from workbench.search.particle_swarm import SwarmExplanation
 from workbench.search.surrogate_why import SurrogateExplanation
 from workbench.space import Space
-from workbench.trials import Trial, Trials
-from workbench_widgets.view import FigureView, Selection
+from workbench.trials import Trial
+from workbench_widgets.views.along import AlongView
 
 OVER_TWO = (SurrogateExplanation, CMAExplanation, DEExplanation, SwarmExplanation)  # can be shown over two parameters
 
 
-class ModelView(FigureView):
+class ModelView(AlongView):
     """Posterior and acquisition of GP-BO, or the densities of TPE, as they were when a trial was suggested.
 
-    That trial is the picked one; if none is picked, the newest that a model suggested. All is computed from events, on
-    the pump's thread, and only while somebody looks.
+    That trial is the picked one; if none is picked, the newest that a model suggested.
     """
 
     every_s = 0.1
-    hidden_s = None
-
-    def __init__(self, trials: Trials | None = None, selection: Selection | None = None) -> None:
-        self._along: tuple[str | None, str | None] = (None, None)
-        self._replay: Replay | None = None
-        super().__init__(trials, selection)
-        self.content = self._content()
-
-    def along(self, x: str | None, y: str | None = None) -> None:
-        """Choose the parameter along the axis; with ``y`` a map over both."""
-        self._along = (x, y)
-        self.touch()
-
-    def show(self) -> None:
-        """Send the picture, and what stands beside it."""
-        super().show()
-        self.content = self._content()
 
     def _content(self) -> dict[str, Any]:
         """Return what stands beside the picture: the parameters, which are shown, which trial, why."""
@@ -66,7 +47,6 @@ class ModelView(FigureView):
         if isinstance(trial.why, Drawn) or trial.why is None or not len(space):
             return without(trial.why)
         x, y = self._axes(space)
-        assert self._replay is not None
         return model(self._replay.history_before(trial.number), trial.why, x, y, maximize=self.trials.maximize,
                      trials=self.trials)
 
@@ -81,8 +61,6 @@ class ModelView(FigureView):
         trial = self._trial()
         if trial is None:
             return None, None
-        if self._replay is None:
-            self._replay = Replay(self.trials)
         return trial, self._replay.space_of(trial.number)
 
     def _trial(self) -> Trial | None:
