@@ -11,7 +11,7 @@ from time import time
 from typing import Any, Literal
 
 from workbench.history import Explanation
-from workbench.losses import Direction, Loss
+from workbench.losses import Direction, Goals, Loss
 from workbench.space import Config
 
 TrialState = Literal["running", "complete", "pruned", "failed", "interrupted"]
@@ -36,6 +36,20 @@ class RunStarted:
     time: float = field(default_factory=time)
     directions: tuple[Direction, ...] = ()
     losses: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, goals: Goals, name: str | None, algorithm: str, space: dict[str, Any], n_trials: int | None,
+           n_workers: int = 1, seed: int = 0) -> RunStarted:
+        """Tell what a run of one loss or several wants."""
+        if goals.several:
+            return cls(name, algorithm, space, n_trials, n_workers, seed=seed, directions=goals.directions,
+                       losses=goals.labels)
+        return cls(name, algorithm, space, n_trials, n_workers, goals.directions[0], seed)
+
+    @property
+    def goals(self) -> Goals:
+        """Directions, and the names of several losses."""
+        return Goals(self.directions, self.losses) if self.directions else Goals((self.direction,))
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,10 +140,7 @@ class Follower:
     def started(self) -> RunStarted:
         """Return the settings, with the space as far as it is known."""
         space = self._inferred.space
-        goals = self._goals
-        return RunStarted(self._name, self._label, space.to_json() if len(space) else {}, None,
-                          direction="minimize" if goals.several else goals.directions[0],
-                          directions=goals.directions if goals.several else (), losses=goals.labels)
+        return RunStarted.of(self._goals, self._name, self._label, space.to_json() if len(space) else {}, None)
 
     def news(self, trials: Sequence[FrozenTrial]) -> Iterator[Event]:
         """Yield what is new, given all trials of the study by number."""

@@ -28,7 +28,7 @@ class Replay:
             return None
         if self._rows is None or self._space_json is not run.space:
             self._space_json, self._taken, self._rows_after = run.space, 0, [0]
-            self._rows = Rows(Space.from_json(run.space), run.seed, max(len(run.directions), 1))
+            self._rows = Rows(Space.from_json(run.space), run.seed, len(run.goals))
         return self._rows.space
 
     def results(self, number: int) -> History:

@@ -291,10 +291,9 @@ class Run(Results):
             self._changed.notify_all()
 
     def _started(self) -> RunStarted:
-        space, goals = {} if self.space is None else self.space.to_json(), self.goals
-        return RunStarted(self.name, catalogue.label(self.algorithm), space, self.n_trials, self.n_workers,
-                          "minimize" if goals.several else goals.directions[0], self.seed,
-                          directions=goals.directions if goals.several else (), losses=goals.labels)
+        space = {} if self.space is None else self.space.to_json()
+        return RunStarted.of(self.goals, self.name, catalogue.label(self.algorithm), space, self.n_trials, self.n_workers,
+                             self.seed)
 
     def _append(self, event: Event) -> None:
         with self._lock:

@@ -119,10 +119,7 @@ class Trials:
     @property
     def goals(self) -> Goals:
         """Directions, and the names of several losses."""
-        e = self.started
-        if e is None:
-            return Goals()
-        return Goals(e.directions, e.losses) if e.directions else Goals((e.direction,))
+        return Goals() if self.started is None else self.started.goals
 
     @property
     def pareto(self) -> list[Trial]:
@@ -134,19 +131,21 @@ class Trials:
             self._front = len(trials), sorted(front, key=lambda t: (t.losses, t.number))
         return self._front[1]
 
-    def losses(self) -> tuple[list[Trial], Array]:
-        """Return the complete trials of finite losses, in the order told, and these, (n, m)."""
-        trials = self._with_losses[:]
-        return trials, np.array([t.losses for t in trials], dtype=float).reshape(len(trials), len(self.goals))
+    @property
+    def top(self) -> set[int]:
+        """Number of the best trial; of several losses, those of the Pareto set."""
+        if self.goals.several:
+            return {t.number for t in self.pareto}
+        return set() if self.best is None else {self.best.number}
 
-    def reference(self, values: Sequence[float] | Mapping[str, float] | None = None) -> Array:
+    def _reference(self, values: Sequence[float] | Mapping[str, float] | None = None) -> Array:
         """Return the reference point of the hypervolume as losses, (m,), from the user's values.
 
         By default the worst finite value of each loss so far.
         """
         goals = self.goals
         if values is None:
-            return np.asarray(self.losses()[1].max(axis=0, initial=-np.inf))
+            return np.asarray(np.max([t.losses for t in self._with_losses], axis=0))
         if isinstance(values, Mapping):
             if set(values) != set(goals.labels):
                 raise RunError(f"the reference point needs a value for each of {list(goals.labels)!r}, got {list(values)!r}.")
@@ -160,7 +159,7 @@ class Trials:
     def hypervolume(self, reference: Sequence[float] | Mapping[str, float] | None = None) -> float:
         """Return the volume that the Pareto set dominates below the reference point; 0 before there is one."""
         front = self.pareto
-        return pareto.hypervolume(np.array([t.losses for t in front]), self.reference(reference)) if front else 0.0
+        return pareto.hypervolume(np.array([t.losses for t in front]), self._reference(reference)) if front else 0.0
 
     def values(self, losses: tuple[float, ...]) -> tuple[float, ...]:
         """Turn several losses into the numbers that the user's objective gave."""
@@ -169,7 +168,7 @@ class Trials:
     @property
     def maximize(self) -> bool:
         """Whether the user maximises; losses are then the negative of the user's values."""
-        return self.started is not None and self.started.direction == "maximize" and not self.started.directions
+        return self.goals.directions == ("maximize",)
 
     def value(self, loss: float | None) -> float | None:
         """Turn a loss into the number that the user's objective gave."""
@@ -196,7 +195,7 @@ class Trials:
         """
         goals = self.goals
         labels = goals.labels
-        front = {t.number for t in self.pareto}
+        top = self.top
         rows: list[dict[str, Any]] = []
         trials = list(self.by_number.values())  # another thread may fold meanwhile
         for t in trials:
@@ -205,7 +204,7 @@ class Trials:
                    "error": last, **{_column(k, labels): v for k, v in t.config.items()}}
             if goals.several:
                 values = self.values(t.losses) or [math.nan] * len(goals)
-                row |= {**dict(zip(map(_loss_column, labels), values, strict=True)), "pareto": t.number in front}
+                row |= {**dict(zip(map(_loss_column, labels), values, strict=True)), "pareto": t.number in top}
             else:
                 row["value"] = self.value(t.loss)
             rows.append(row)
@@ -216,7 +215,7 @@ class Trials:
         return pd.DataFrame(rows, columns=columns).set_index("trial").sort_index()
 
 
-def _column(name: str, labels: tuple[str, ...] = ()) -> str:
+def _column(name: str, labels: tuple[str, ...]) -> str:
     """Name a parameter's column; one that is called like a column of ours, or like a loss, gets a prefix."""
     return f"param {name}" if name in OURS or name in labels else name
 

@@ -241,10 +241,8 @@ def _marks(dots: Marks, scale: Scale, brushed: frozenset[int] | None) -> list[m.
 
 
 def _rings(trials: Trials, dots: Marks, selected: int | None) -> list[m.Dict]:
-    several = trials.goals.several
-    best = {t.number for t in trials.pareto} if several else {trials.best.number} if trials.best else set()
     rings = []
-    for numbers, name, color, size in ((best, "Pareto set" if several else "best", m.GREEN, 17),
+    for numbers, name, color, size in ((trials.top, "Pareto set" if trials.goals.several else "best", m.GREEN, 17),
                                        ({selected}, "picked", m.ORANGE, 21)):
         i = [k for k, t in enumerate(dots.trials) if t.number in numbers]
         if i:

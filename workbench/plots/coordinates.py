@@ -125,8 +125,8 @@ def coordinates(trials: Trials, brush: Brush | None = None, brushed: frozenset[i
     for mask, c, name, width in groups:
         if (mask & rows).any():
             data += _lines(t, y, np.flatnonzero(mask & rows), name, c, width, legend=name == "no loss")
-    best = {tr.number for tr in trials.pareto} if trials.goals.several else {trials.best.number} if trials.best else set()
-    for numbers, name, c in ((best, "Pareto set" if trials.goals.several else "best", m.GREEN), ({selected}, "picked", m.ORANGE)):
+    name_of_top = "Pareto set" if trials.goals.several else "best"
+    for numbers, name, c in ((trials.top, name_of_top, m.GREEN), ({selected}, "picked", m.ORANGE)):
         meant = np.array([tr.number in numbers for tr in t.trials])
         some = np.flatnonzero(meant & rows if len(numbers) > 1 else meant)
         width = 3.5 if len(some) == 1 and on[some].all() else 1.8
