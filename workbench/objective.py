@@ -22,6 +22,7 @@ from workbench.errors import ObjectiveError
 from workbench.losses import Loss
 
 Objective = Callable[..., Any]
+ONE_NUMBER = "the objective must return (or yield) one number"
 ONE_LOSS_ONLY = ("{} is for one loss: Optuna forbids it in multi-objective studies. A generator objective with a space "
                  "(wb.Space) may yield tuples.")
 
@@ -55,15 +56,14 @@ class Steps(Protocol):
         ...
 
 
-def read_loss(value: Any) -> float:
-    """Read what the objective gave as a number; nan and inf pass.
+def read_loss(value: Any, rule: str = ONE_NUMBER) -> float:
+    """Read what the objective gave as a number; nan and inf pass. ``rule`` begins the complaint.
 
     Raises
     ------
     ObjectiveError
         For None, text, complex numbers, arrays of more than one element, and all else that is no number.
     """
-    rule = "the objective must return (or yield) one number"
     if type(value) is float:
         return value
     if value is None:
@@ -78,8 +78,8 @@ def read_loss(value: Any) -> float:
     if isinstance(value, complex) or getattr(getattr(value, "dtype", None), "kind", "f") == "c":
         raise ObjectiveError(f"{rule}, got the complex number {_short(value)}. Return its absolute value.")
     if isinstance(value, (tuple, list, Mapping)):
-        way = 'For several losses say so: direction=["minimize", "maximize"].'
-        raise ObjectiveError(f"{rule}, got {_short(value)} ({type(value).__name__}). {way}")
+        way = ' For several losses say so: direction=["minimize", "maximize"].' if rule == ONE_NUMBER else ""
+        raise ObjectiveError(f"{rule}, got {_short(value)} ({type(value).__name__}).{way}")
     try:
         return float(value.item() if hasattr(value, "item") else value)
     except (TypeError, ValueError, OverflowError) as error:
@@ -103,8 +103,8 @@ def read_losses(value: Any, n: int) -> tuple[tuple[float, ...], tuple[str, ...]]
     if getattr(value, "ndim", 1) != 1:
         raise ObjectiveError(f"{rule}, got an array of {value.ndim} dimensions.")
     if len(value) != n:
-        raise ObjectiveError(f"{rule}, got {len(value)}: {_short(value)}. Return {n}, or give {len(value)} directions.")
-    return tuple(read_loss(v) for v in value), names
+        raise ObjectiveError(f"{rule}, got {len(value)}: {_short(value)}. Return {n}, or change direction=.")
+    return tuple(read_loss(v, f"{rule}; as number {k}") for k, v in enumerate(value, start=1)), names
 
 
 def read_step(value: Any, number: int, n_losses: int, *, last: bool = False) -> Step:

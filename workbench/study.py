@@ -327,7 +327,7 @@ class StudyLoop:
 
     def _complete_trial(self, t: Live, loss: Loss) -> Iterator[Event]:
         if has_nan(loss):
-            what = f"one of the losses {loss}" if isinstance(loss, tuple) else "the loss"
+            what = f"one of the losses {times(self.ledger.sign, loss)}" if isinstance(loss, tuple) else "the loss"
             yield from self._end(t, "failed", None, f"ObjectiveError: {what} is nan (not a number). Did the training "
                                  "diverge? A finite penalty or inf would count as a bad result instead.")
         else:
