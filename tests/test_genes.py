@@ -9,6 +9,7 @@ import workbench as wb
 from tests.space_strategies import spaces
 from workbench.history import Drawn, History
 from workbench.search import genes
+from workbench.search.untried import tried
 
 
 def rng(*key):
@@ -62,7 +63,7 @@ def test_a_first_population_is_spread_evenly_and_repeats_nothing():
     space = wb.Space(x=wb.Float(0, 1), y=wb.Float(0, 1))
     x = np.empty((0, 2))
     for k in range(16):
-        s = genes.start_point(History.of(space, x, np.zeros(k)), genes.known(History.of(space, x, np.zeros(k))), rng(k), 16, "m")
+        s = genes.start_point(History.of(space, x, np.zeros(k)), tried(History.of(space, x, np.zeros(k))), rng(k), 16, "m")
         assert isinstance(s.why, Drawn)
         x = np.vstack([x, s.x])
     cells = {tuple(c) for c in np.floor(x * 4).astype(int).tolist()}

@@ -11,8 +11,8 @@ import workbench as wb
 from workbench.history import Drawn, History
 from workbench.models.parzen import ParzenEstimator
 from workbench.search.tpe import TPE, TPEExplanation, densities
-from workbench.search.tpe_fresh import all_points, draw_fresh
 from workbench.search.tpe_groups import groups_of, log_rank_weights, recency_weights, split
+from workbench.search.untried import all_points, draw_fresh
 
 NESTED = wb.Space(
     algo=wb.Choice("svm", "tree"),

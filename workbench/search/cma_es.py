@@ -38,10 +38,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from workbench.history import Drawn, History, Suggestion
-from workbench.search.cma_generations import Generations, Settings, generations, keys
+from workbench.search.cma_generations import Generations, Settings, generations
 from workbench.search.cma_restart import Restart
 from workbench.search.cma_why import CMAExplanation
-from workbench.search.tpe_fresh import comparable, draw_fresh
+from workbench.search.untried import draw_fresh, rounded, tried
 from workbench.space import Array
 
 N_DRAWS = 8  # draws that were tried or are forbidden before a point is drawn uniformly
@@ -93,17 +93,17 @@ class CMAES:
         if not len(space):
             return Suggestion(np.empty(0), Drawn("the only configuration of a space without parameters"))
         now = generations(history, self.settings)
-        running = {row.tobytes() for row in keys(history.pending)}
+        running = {row.tobytes() for row in rounded(history.pending)}
         repeat: Array | None = None
         for _ in range(N_DRAWS):
             x = now.draw(rng)
             if space.is_forbidden(x[None])[0]:
                 continue
-            key = keys(x[None])[0].tobytes()
+            key = rounded(x).tobytes()
             if key not in now.seen and key not in running:
                 return Suggestion(x, self._why(now, x))
             repeat = x
-        x, fresh = draw_fresh(space, comparable(np.concatenate([history.x, history.pending])), rng)
+        x, fresh = draw_fresh(space, tried(history), rng)
         if fresh or repeat is None:
             return Suggestion(x, Drawn("at random, because what the distribution gave had been tried or was forbidden"))
         return Suggestion(repeat, self._why(now, repeat))  # everything has been tried

@@ -17,10 +17,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
 from workbench.history import History
@@ -28,6 +27,7 @@ from workbench.models.cma_discrete import latent, margin_correction, move_probab
 from workbench.models.cma_state import CMAState, constants, update
 from workbench.search.cma_restart import Restart, Start, end_of, next_start
 from workbench.search.tpe_groups import Group, groups_of
+from workbench.search.untried import rounded
 from workbench.space import Array, Space
 
 OPTION_RATE = 0.5  # learning rate of the probabilities of options, divided by sqrt(1 + number of choices)
@@ -297,7 +297,7 @@ class Generations:
         """Take in the rows that are new."""
         old = len(self._y)
         self._x, self._y = x.copy(), y.copy()
-        self.seen.update(row.tobytes() for row in keys(x[old:]))
+        self.seen.update(row.tobytes() for row in rounded(x[old:]))
         active = ~np.isnan(x[old:, [b.part.first for b in self.branches]])
         for i, on in enumerate(active.tolist(), start=old):
             for branch, here in zip(self.branches, on, strict=True):
@@ -307,11 +307,6 @@ class Generations:
 
 def _same(a: Array, b: Array) -> bool:
     return bool((a.view(np.int64) == np.ascontiguousarray(b).view(np.int64)).all())
-
-
-def keys(x: Array) -> NDArray[Any]:
-    """Rows that can be compared: nan as -1, rounded."""
-    return np.asarray(np.round(np.where(np.isnan(x), -1.0, x), 9) + 0.0)
 
 
 def generations(history: History, settings: Settings) -> Generations:

@@ -47,6 +47,7 @@ from numpy.typing import NDArray
 
 from workbench.history import Explanation, History, Suggestion
 from workbench.search import genes
+from workbench.search.untried import tried
 from workbench.space import Array, Space
 
 Strategy = Literal["rand/1", "current-to-best/1"]
@@ -182,14 +183,13 @@ class DifferentialEvolution:
 
     def suggest(self, history: History, rng: np.random.Generator) -> Suggestion:
         """Choose the next point from the whole history. Same history, same rng: same answer."""
-        space, tried = history.space, genes.known(history)
+        space, known = history.space, tried(history)
         n = len(history) + len(history.pending)
         if n < self.population_size or len(history) < 4 or not len(space):
-            return genes.start_point(history, tried, rng, self.population_size, "member")
+            return genes.start_point(history, known, rng, self.population_size, "member")
         members = genes.slot_best(history.y, self.population_size)
         slot = (n % self.population_size) % len(members)
-        found = genes.first_new(space, tried, lambda: self._trial_vector(history, members, slot, rng))
-        return Suggestion(*found) if found is not None else genes.without_offspring(space, tried, rng)
+        return genes.new_or_random(history, known, lambda: self._trial_vector(history, members, slot, rng), rng)
 
     def _trial_vector(self, history: History, members: NDArray[np.intp], slot: int,
                       rng: np.random.Generator) -> tuple[Array, DEExplanation]:

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from workbench.history import Drawn, History, Suggestion
-from workbench.search.tpe_fresh import comparable, draw_fresh, is_in
+from workbench.history import Drawn, Explanation, History, Suggestion
+from workbench.search.untried import at_random, comparable, draw_fresh, is_in
 from workbench.space import Array, Choice, Space
 
 ATTEMPTS = 30  # offspring that may be forbidden or known before one is drawn at random
 N_SOBOL = 256
 
 Bools = NDArray[np.bool_]
-Made = TypeVar("Made")
 
 
 @lru_cache(maxsize=64)
@@ -74,16 +72,16 @@ def redraw_choices(space: Space, x: Array, rate: float, rng: np.random.Generator
     return x
 
 
-def start_point(history: History, tried: Array, rng: np.random.Generator, size: int, what: str) -> Suggestion:
+def start_point(history: History, known: Array, rng: np.random.Generator, size: int, what: str) -> Suggestion:
     """Give the next member of the first population: scrambled Sobol points, spread evenly over the space."""
     space = history.space
     number = len(history) + len(history.pending)
     if len(space):
         points = space.snap(_sobol(len(space), history.seed)[number:number + ATTEMPTS])
         for x in points[~space.is_forbidden(points)]:
-            if not is_in(comparable(x), tried):
+            if not is_in(comparable(x), known):
                 return Suggestion(x, Drawn(f"scrambled Sobol point {number + 1} of {size}, a first {what}"))
-    x, _ = draw_fresh(space, tried, rng)
+    x, _ = draw_fresh(space, known, rng)
     return Suggestion(x, Drawn(f"at random, a first {what} ({number + 1} of {size})"))
 
 
@@ -92,25 +90,15 @@ def _sobol(d: int, seed: int) -> Array:
     return np.asarray(qmc.Sobol(d, seed=np.random.default_rng([seed, 11])).random(N_SOBOL))
 
 
-def known(history: History) -> Array:
-    """All points that were tried or are running, made comparable."""
-    return comparable(np.concatenate([history.x, history.pending]))
-
-
-def first_new(space: Space, tried: Array, make: Callable[[], tuple[Array, Made]]) -> tuple[Array, Made] | None:
-    """Make offspring until one is allowed and was not tried before; None if none of ``ATTEMPTS`` is."""
+def new_or_random(history: History, known: Array, make: Callable[[], tuple[Array, Explanation]],
+                  rng: np.random.Generator) -> Suggestion:
+    """Make offspring until one is allowed and was not tried before; draw a point at random if none of ``ATTEMPTS`` is."""
+    space = history.space
     for _ in range(ATTEMPTS):
         x, how = make()
-        if (not space.forbidden or not space.is_forbidden(x[None])[0]) and not is_in(comparable(x), tried):
-            return x, how
-    return None
-
-
-def without_offspring(space: Space, tried: Array, rng: np.random.Generator) -> Suggestion:
-    """Draw a point instead: all offspring were known or forbidden."""
-    x, fresh = draw_fresh(space, tried, rng)
-    how = "all offspring had been tried or were forbidden" if fresh else "every configuration has been tried"
-    return Suggestion(x, Drawn(f"at random, because {how}"))
+        if (not space.forbidden or not space.is_forbidden(x[None])[0]) and not is_in(comparable(x), known):
+            return Suggestion(x, how)
+    return at_random(history, rng, "all offspring had been tried or were forbidden")
 
 
 def slot_rows(n: int, slot: int, size: int) -> NDArray[np.intp]:

@@ -41,6 +41,7 @@ from numpy.typing import NDArray
 
 from workbench.history import Explanation, History, Suggestion
 from workbench.search import genes
+from workbench.search.untried import rounded, tried
 from workbench.space import Array, Space
 
 Crossover = Literal["sbx", "blend", "uniform"]
@@ -101,10 +102,10 @@ class GeneticExplanation(Explanation):
 def survivors(history: History, size: int, update: Update) -> NDArray[np.intp]:
     """Return the rows of the population: the best, best first, or the newest, oldest first. No configuration twice."""
     order = np.argsort(history.y, kind="stable") if update == "elitism" else np.arange(len(history))[::-1]
-    seen: set[bytes] = set()
+    keys, seen = rounded(history.x), set[bytes]()
     rows: list[int] = []
     for row in order.tolist():
-        key = np.round(history.x[row], 9).tobytes()
+        key = keys[row].tobytes()
         if key not in seen:
             seen.add(key)
             rows.append(row)
@@ -201,13 +202,12 @@ class Genetic:
 
     def suggest(self, history: History, rng: np.random.Generator) -> Suggestion:
         """Choose the next point from the whole history. Same history, same rng: same answer."""
-        space, tried = history.space, genes.known(history)
+        space, known = history.space, tried(history)
         n = len(history) + len(history.pending)
         if n < self.population_size or len(history) < 2 or not len(space):
-            return genes.start_point(history, tried, rng, self.population_size, "member")
+            return genes.start_point(history, known, rng, self.population_size, "member")
         rows = survivors(history, self.population_size, self.update)
-        found = genes.first_new(space, tried, lambda: self._child(history, rows, rng))
-        return Suggestion(*found) if found is not None else genes.without_offspring(space, tried, rng)
+        return genes.new_or_random(history, known, lambda: self._child(history, rows, rng), rng)
 
     def _child(self, history: History, rows: NDArray[np.intp],
                rng: np.random.Generator) -> tuple[Array, GeneticExplanation]:

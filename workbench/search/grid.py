@@ -33,6 +33,7 @@ import numpy as np
 from workbench.errors import SearchExhausted, SpaceError
 from workbench.history import Drawn, History, Suggestion
 from workbench.search.grid_tree import GridTree, finer_values, shuffled
+from workbench.search.untried import rounded
 from workbench.space import Array, Space
 
 MAX_FORBIDDEN = 50_000  # points in a row
@@ -80,7 +81,7 @@ class Grid:
                 break
             keys = []
             for number, x in walk.points(history.space):
-                keys.append(_key(x))
+                keys.append(rounded(x).tobytes())
                 if keys[-1] not in seen:
                     return Suggestion(x.copy(), Drawn(_words(level, number, walk.tree.size, width)))
             visited.update(keys)
@@ -156,15 +157,6 @@ class _Walk:
             yield self.seen[-1]
 
 
-def _rounded(x: Array) -> Array:
-    """Rows to be compared: rounded beyond any rounding error, -1 for inactive, no negative zeros."""
-    return np.ascontiguousarray(np.nan_to_num(np.round(x, 9), nan=-1.0) + 0.0)
-
-
-def _key(x: Array) -> bytes:
-    return _rounded(x).tobytes()
-
-
 def _first_rows(x: Array) -> dict[bytes, int]:
     """Number of the first row at each point."""
-    return {row.tobytes(): len(x) - 1 - i for i, row in enumerate(_rounded(x[::-1]))}
+    return {row.tobytes(): len(x) - 1 - i for i, row in enumerate(rounded(x[::-1]))}

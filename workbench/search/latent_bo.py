@@ -33,18 +33,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import fmin_l_bfgs_b
 
-from workbench.history import Drawn, History, Suggestion
+from workbench.history import History, Suggestion
 from workbench.models.acquisition import climbable, log_expected_improvement
 from workbench.models.neural.extra import require_torch
 from workbench.search.latent_belief import HALF_WIDTH, LatentBelief, believe
 from workbench.search.nn_maximise import untried
 from workbench.search.quasi_random import QuasiRandom
 from workbench.search.surrogate_why import SurrogateExplanation
-from workbench.search.tpe_fresh import comparable, draw_fresh
-from workbench.space import Array, Space
+from workbench.search.untried import at_random
+from workbench.space import Array
 
 MAX_LATENT = 8
 BOX = (0.5 - 2.0 / HALF_WIDTH, 0.5 + 2.0 / HALF_WIDTH)  # of u: four deviations to either side
@@ -120,9 +119,7 @@ class LatentBO:
         scores = log_expected_improvement(*belief.predict(x), belief.best) if len(x) else np.empty(0)
         x, scores = untried(x, scores, history)
         if not len(x):
-            point, is_new = draw_fresh(history.space, comparable(np.vstack([history.x, history.pending])), rng)
-            return Suggestion(point, Drawn("random: nothing that was decoded is new" if is_new else
-                                           "random repeat: every configuration has been tried"))
+            return at_random(history, rng, "nothing that was decoded is new")
         return Suggestion(x[0], self._explain(history, belief, x[:N_SHOWN], scores[:N_SHOWN]))
 
     def _explain(self, history: History, belief: LatentBelief, x: Array, scores: Array) -> LatentExplanation:
@@ -151,11 +148,7 @@ def candidates(belief: LatentBelief, history: History, rng: np.random.Generator)
     ends = climb(belief, u[np.argsort(-values, kind="stable")[:N_STARTS]])
     drawn = latent.sample(np.repeat(ends, N_DECODED, axis=0), rng)
     x = np.vstack([latent.decode(np.vstack([ends, u])), drawn])
-    return x[_allowed(space, x)]
-
-
-def _allowed(space: Space, x: Array) -> NDArray[np.bool_]:
-    return ~space.is_forbidden(x)
+    return x[~space.is_forbidden(x)]
 
 
 def climb(belief: LatentBelief, u: Array) -> Array:

@@ -38,13 +38,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from workbench.history import Drawn, History, Suggestion
+from workbench.history import History, Suggestion
 from workbench.models.neural.extra import require_torch
 from workbench.search.nn_belief import NeuralBelief, bohamiann, dngo
 from workbench.search.nn_maximise import maximise
 from workbench.search.quasi_random import QuasiRandom
 from workbench.search.surrogate_why import SurrogateExplanation
-from workbench.search.tpe_fresh import comparable, draw_fresh
+from workbench.search.untried import at_random
 
 N_SHOWN = 5  # candidates kept in an explanation
 
@@ -185,10 +185,7 @@ def choose(history: History, rng: np.random.Generator, belief: NeuralBelief, kin
     """Take the untried point of the highest log-EI, and say why; a random one where none was found."""
     x, scores = maximise(belief, history, rng)
     if not len(x):
-        tried = comparable(np.vstack([history.x, history.pending]))
-        point, is_new = draw_fresh(history.space, tried, rng)
-        return Suggestion(point, Drawn("random: no untried candidate was found" if is_new else
-                                       "random repeat: every configuration has been tried"))
+        return at_random(history, rng, "no untried candidate was found")
     mean, sd = belief.predict(x[:1])
     back = belief.transform.inverse
     finite = history.y[np.isfinite(history.y)]

@@ -44,6 +44,7 @@ from numpy.typing import NDArray
 
 from workbench.history import Explanation, History, Suggestion
 from workbench.search import genes
+from workbench.search.untried import tried
 from workbench.space import Array, Space
 
 Topology = Literal["global", "ring"]
@@ -174,14 +175,13 @@ class ParticleSwarm:
 
     def suggest(self, history: History, rng: np.random.Generator) -> Suggestion:
         """Choose the next point from the whole history. Same history, same rng: same answer."""
-        space, tried = history.space, genes.known(history)
+        space, known = history.space, tried(history)
         n = len(history) + len(history.pending)
         if n < self.swarm_size or not len(history) or not len(space):
-            return genes.start_point(history, tried, rng, self.swarm_size, "position")
+            return genes.start_point(history, known, rng, self.swarm_size, "position")
         bests = genes.slot_best(history.y, self.swarm_size)
         particle = (n % self.swarm_size) % len(bests)
-        found = genes.first_new(space, tried, lambda: self._move(history, bests, particle, rng))
-        return Suggestion(*found) if found is not None else genes.without_offspring(space, tried, rng)
+        return genes.new_or_random(history, known, lambda: self._move(history, bests, particle, rng), rng)
 
     def neighbours(self, particle: int, n: int) -> tuple[int, ...]:
         """Numbers of the particles whose bests this one of ``n`` knows."""

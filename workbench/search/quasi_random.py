@@ -26,7 +26,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from workbench.history import Drawn, History, Suggestion
-from workbench.search.tpe_fresh import comparable, draw_fresh, is_in
+from workbench.search.untried import at_random, comparable, is_in, tried
 from workbench.space import Array
 
 MAX_SOBOL = 21_201  # dimensions of scipy's table
@@ -60,18 +60,16 @@ class QuasiRandom:
         if not d:
             return Suggestion(np.empty(0), Drawn("the space has no parameters"))
         number = len(history) + len(history.pending)
-        tried = comparable(np.concatenate([history.x, history.pending]))
+        known = tried(history)
         named = f"{self.sequence.capitalize()} point {number + 1}"
         first = space.snap(self._point(d, history.seed, 0, number)[None])
-        if not space.is_forbidden(first)[0] and not is_in(comparable(first[0]), tried):
+        if not space.is_forbidden(first)[0] and not is_in(comparable(first[0]), known):
             return Suggestion(first[0], Drawn(f"scrambled {named}"))
         for k in range(MAX_REPLACED):
             x = space.snap(self._point(d, history.seed, 1, number * MAX_REPLACED + k)[None])
-            if not space.is_forbidden(x)[0] and not is_in(comparable(x[0]), tried):
+            if not space.is_forbidden(x)[0] and not is_in(comparable(x[0]), known):
                 return Suggestion(x[0], Drawn(f"in the place of {named}, which is forbidden or was tried"))
-        drawn, fresh = draw_fresh(space, tried, rng)
-        return Suggestion(drawn, Drawn("random, because all points near at hand are forbidden or were tried" if fresh else
-                                       "random repeat: every configuration has been tried"))
+        return at_random(history, rng, "all points near at hand are forbidden or were tried")
 
     def _point(self, d: int, seed: int, stream: int, number: int) -> Array:
         return np.asarray(_block(self.sequence, d, seed, stream, number // BLOCK)[number % BLOCK])

@@ -43,7 +43,7 @@ from workbench.search.quasi_random import QuasiRandom
 from workbench.search.rf_belief import ForestBelief, believe
 from workbench.search.rf_maximise import N_TRIALS, Score, challengers, ranked
 from workbench.search.surrogate_why import SurrogateExplanation
-from workbench.search.tpe_fresh import comparable, draw_fresh
+from workbench.search.untried import at_random, draw_fresh, tried
 from workbench.space import Array
 
 N_SHOWN = 5  # candidates kept in an explanation
@@ -123,15 +123,14 @@ class RFBO:
             return log_expected_improvement(*belief.predict(x), best) if len(x) else np.empty(0)
 
         interleaved = bool(rng.random() < self.p_random)
-        tried = np.vstack([history.x, history.pending])
         if interleaved:
-            x, is_new = draw_fresh(space, comparable(tried), rng)
+            x, is_new = draw_fresh(space, tried(history), rng)
             points = x[None] if is_new else np.empty((0, len(space)))
             scores = score(points)
         else:
-            points, scores = _untried(score, belief, history, set(keys(tried)), rng)
+            points, scores = _untried(score, belief, history, rng)
         if not len(points):
-            return _again(history, tried, rng)
+            return at_random(history, rng, "no untried candidate was found")
         return Suggestion(points[0], self._explain(history, belief, points[:N_SHOWN], scores[:N_SHOWN], interleaved))
 
     def _explain(self, history: History, belief: ForestBelief, x: Array, scores: Array, interleaved: bool) -> RFExplanation:
@@ -147,17 +146,9 @@ class RFBO:
             interleaved=interleaved)
 
 
-def _untried(score: Score, belief: ForestBelief, history: History, seen: set[bytes],
-             rng: np.random.Generator) -> tuple[Array, Array]:
+def _untried(score: Score, belief: ForestBelief, history: History, rng: np.random.Generator) -> tuple[Array, Array]:
     """Return points that were not tried, the best first: of all configurations where they can be counted."""
-    configs = all_configs(history.space)
+    seen, configs = set(keys(np.vstack([history.x, history.pending]))), all_configs(history.space)
     if configs is not None:
         return ranked(configs, score(configs), seen, rng)
     return challengers(score, history.space, history.x[belief.best_rows(N_TRIALS)], seen, rng)
-
-
-def _again(history: History, tried: Array, rng: np.random.Generator) -> Suggestion:
-    """Draw an untried point without the forest; when none is left, repeat one, and say so."""
-    x, is_new = draw_fresh(history.space, comparable(tried), rng)
-    return Suggestion(x, Drawn("random: no untried candidate was found" if is_new else
-                               "random repeat: every configuration has been tried"))

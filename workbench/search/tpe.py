@@ -42,8 +42,8 @@ from workbench.history import Drawn, Explanation, History, Suggestion
 from workbench.models.parzen import ParzenEstimator
 from workbench.search.beliefs import Beliefs, Prior, as_prior
 from workbench.search.tpe_belief import BelievedGood
-from workbench.search.tpe_fresh import comparable, draw_fresh, is_in
 from workbench.search.tpe_groups import Group, GroupSplit, groups_of, split
+from workbench.search.untried import comparable, draw_fresh, is_in, tried
 from workbench.space import Array, Space
 
 PROPOSALS = 10  # rounds of candidates before a new point is drawn at random
@@ -156,26 +156,26 @@ class TPE:
         """Choose the next point from the whole history. Same history, same rng: same answer."""
         beliefs = Beliefs.of(history.space, self.prior)
         n = len(history) + len(history.pending)
-        tried = comparable(np.concatenate([history.x, history.pending]))
+        known = tried(history)
         if n < self.n_startup or not len(history.space):
             believed = bool(beliefs) and n % 2 == 0 and n < self.n_startup
-            x, _ = draw_fresh(history.space, tried, rng, beliefs.sample if believed else None)
+            x, _ = draw_fresh(history.space, known, rng, beliefs.sample if believed else None)
             how = "start by your belief" if believed else "random start"
             return Suggestion(x, Drawn(f"{how} {n + 1} of {self.n_startup}"))
         repeat: Suggestion | None = None
         for _ in range(PROPOSALS):
-            suggestion = self._propose(history, tried, rng, beliefs)
+            suggestion = self._propose(history, known, rng, beliefs)
             if suggestion is None:
                 continue
-            if not is_in(comparable(suggestion.x), tried):
+            if not is_in(comparable(suggestion.x), known):
                 return suggestion
             repeat = suggestion
-        x, fresh = draw_fresh(history.space, tried, rng)
+        x, fresh = draw_fresh(history.space, known, rng)
         if fresh or repeat is None:
             return Suggestion(x, Drawn("at random, because all candidates had been tried or were forbidden"))
         return repeat  # everything has been tried: the most promising configuration once more
 
-    def _propose(self, history: History, tried: Array, rng: np.random.Generator,
+    def _propose(self, history: History, known: Array, rng: np.random.Generator,
                  beliefs: Beliefs) -> Suggestion | None:
         """Fill one group after the other with its best candidate; None if all candidates of a group are forbidden."""
         space, groups = history.space, groups_of(history.space)
@@ -202,7 +202,7 @@ class TPE:
         chosen = 0
         if len(groups) == 1:  # the best candidate that is new; with several groups the caller draws again
             n_allowed = self.n_candidates - int(forbidden.sum())
-            chosen = next((i for i in range(n_allowed) if not is_in(candidates[i], tried)), 0)
+            chosen = next((i for i in range(n_allowed) if not is_in(candidates[i], known)), 0)
         why = TPEExplanation(
             self.gamma, self.max_good, self.floor, self.prior_weight,
             groups=tuple(tuple(space.names[j] for j in group.columns) for group, _, _ in used),

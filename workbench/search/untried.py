@@ -1,4 +1,4 @@
-"""Points that were not tried before: how TPE avoids proposing a configuration twice."""
+"""Points that were not tried before: how a search avoids proposing a configuration twice, and what it draws instead."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from workbench.history import Drawn, History, Suggestion
 from workbench.search.tpe_groups import groups_of
 from workbench.space import Array, Space
 
@@ -19,9 +20,19 @@ def comparable(points: Array) -> Array:
     return np.where(np.isnan(points), -1.0, points)
 
 
-def is_in(point: Array, tried: Array) -> bool:
-    """Whether the point (d,) is a row of ``tried``; both made ``comparable``, up to rounding."""
-    return bool((np.abs(tried - point) < 1e-9).all(axis=1).any())
+def rounded(points: Array) -> Array:
+    """Rows whose bytes are equal where configurations are: rounded beyond any rounding error, no nan, no negative zeros."""
+    return np.asarray(np.round(comparable(points), 9) + 0.0)
+
+
+def tried(history: History) -> Array:
+    """All points that were tried or are running, made ``comparable``."""
+    return comparable(np.concatenate([history.x, history.pending]))
+
+
+def is_in(point: Array, known: Array) -> bool:
+    """Whether the point (d,) is a row of ``known``; both made ``comparable``, up to rounding."""
+    return bool((np.abs(known - point) < 1e-9).all(axis=1).any())
 
 
 @lru_cache(maxsize=4)
@@ -42,21 +53,27 @@ def all_points(space: Space) -> Array | None:
     return points[~space.is_forbidden(points)]
 
 
-def draw_fresh(space: Space, tried: Array, rng: np.random.Generator,
+def draw_fresh(space: Space, known: Array, rng: np.random.Generator,
                sample: Callable[[int, np.random.Generator], Array] | None = None) -> tuple[Array, bool]:
-    """Draw a point among those not in ``tried`` (made ``comparable``), and say whether there was one.
+    """Draw a point among those not in ``known`` (made ``comparable``), and say whether there was one.
 
     Uniformly, or from ``sample``; if that finds only points that were tried, uniformly among the rest.
     """
     for _ in range(DRAWS):
         x = (sample or space.sample_unit)(1, rng)[0]
-        if not is_in(comparable(x), tried):
+        if not is_in(comparable(x), known):
             return x, True
     points = all_points(space)
     if points is not None:
-        done = {row.tobytes() for row in np.round(tried, 9) + 0.0}
-        left = [x for x, row in zip(points, np.round(comparable(points), 9) + 0.0, strict=True)
-                if row.tobytes() not in done]
+        done = {row.tobytes() for row in rounded(known)}
+        left = [x for x, row in zip(points, rounded(points), strict=True) if row.tobytes() not in done]
         if left:
             return left[int(rng.integers(len(left)))], True
     return x, False
+
+
+def at_random(history: History, rng: np.random.Generator, because: str) -> Suggestion:
+    """Draw an untried point without a model, and say why; when none is left, repeat one, and say so."""
+    x, is_new = draw_fresh(history.space, tried(history), rng)
+    return Suggestion(x, Drawn(f"random, because {because}" if is_new else
+                               "random repeat: every configuration has been tried"))
