@@ -11,6 +11,7 @@ from workbench_widgets import run_panel
 from workbench_widgets.pump import pump
 from workbench_widgets.run_panel import RunPanel
 from workbench_widgets.view import Selection
+from workbench_widgets.words import number
 
 SPACE = wb.Space(lr=wb.Float(1e-5, 1e-1, log=True), kind=wb.Choice("a", "b"))
 
@@ -68,6 +69,26 @@ def test_whoever_maximises_reads_his_own_value(make):
     panel = make(lambda c: 0.25, direction="maximize", n_trials=1)
     panel.run.start().wait()
     until(lambda: panel.head["best"] == "0.250")
+
+
+def test_of_several_losses_the_head_counts_the_pareto_set_and_no_trial_is_the_best(make):
+    panel = make(lambda c: {"cost": loss(c), "rate": c["lr"]}, direction={"cost": "minimize", "rate": "maximize"}, n_trials=12)
+    assert (panel.head["pareto"], panel.picked) == (0, {})
+    panel.command({"cmd": "start"})
+    until(lambda: panel.head["state"] == "done" and panel.head["done"] == 12)
+    pareto = panel.run.pareto
+    assert 0 < len(pareto) < 12
+    assert panel.head["pareto"] == len(pareto)
+    assert (panel.head["best"], panel.head["best_trial"], panel.picked) == (None, None, {})
+    assert panel.head["advice"]["label"] == "Sobol"
+    panel.command({"cmd": "pick", "trial": 3})
+    until(lambda: panel.picked.get("trial") == 3)
+    cost, rate = panel.run.trials.values(panel.run.trials.by_number[3].losses)
+    assert panel.picked["value"] == f"{number(cost)}, {number(rate)}"
+    panel.command({"cmd": "algorithm", "value": "TPE"})
+    until(lambda: "best of one loss" in panel.said.get("text", ""))
+    assert panel.head["algorithm"] == "Random"
+    assert make(n_trials=1).head["pareto"] is None
 
 
 def test_pause_resume_step_and_stop_are_commands(make):

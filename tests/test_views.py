@@ -109,6 +109,38 @@ def test_the_newest_trial_stands_first_and_a_header_sorts_both_ways():
     assert numbers(view) == [0, 3, 2, 1]  # without a value: last, both ways
 
 
+def test_several_losses_stand_in_one_column_sorted_by_the_first_and_the_pareto_set_is_marked():
+    view = views.TrialsView()
+    view.fold([RunStarted(None, "Random", {}, 4, directions=("minimize", "maximize"), losses=("error", "speed"))])
+    for k, losses in enumerate([(3.0, -1.0), (1.0, -2.0), (2.0, -4.5), ()]):
+        view.fold([TrialSuggested(k, {"x": k}), TrialFinished(k, "complete" if losses else "failed", None, losses=losses)])
+    content = view.content()
+    assert content["value"] == "error, speed"
+    assert sorted(content["best"]) == [1, 2]
+    assert [row[2] for row in content["rows"]] == ["", "2, 4.50", "1, 2", "3, 1"]
+    view.sort_by("value")
+    assert numbers(view) == [1, 2, 0, 3]
+    view.sort_by("value")
+    assert numbers(view) == [0, 2, 1, 3]
+
+
+def test_of_one_loss_the_best_row_is_marked():
+    view = views.TrialsView()
+    view.fold(told([3.0, 1.0, 2.0]))
+    assert (view.content()["value"], view.content()["best"]) == ("value", [1])
+
+
+def test_of_several_losses_progress_shows_the_pareto_set_and_curves_say_why_there_are_none():
+    run = RunStarted(None, "Random", {}, 4, directions=("minimize", "maximize"), losses=("error", "speed"))
+    events = [run, TrialSuggested(0, {"x": 1}), TrialReported.of(0, 1, (3.0, -1.0), 0.0),
+              TrialFinished.of(0, "complete", (3.0, -1.0), None, 0.0)]
+    progress, learning = views.HistoryView(), views.CurvesView()
+    for view in (progress, learning):
+        view.fold(events)
+    assert next(t["name"] for t in progress.picture()["data"]) == "Pareto set"
+    assert "one loss; this run has 2" in learning.picture()["layout"]["annotations"][0]["text"]
+
+
 def test_it_sorts_by_parameters_of_mixed_types_and_missing_ones():
     view = views.TrialsView()
     view.fold(told([1.0] * 5, [{"x": 10}, {"x": "a"}, {"x": None}, {}, {"x": 9.5}]))

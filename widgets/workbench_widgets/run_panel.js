@@ -100,6 +100,7 @@ function topOf(model, send, say) {
     if (s.failed) list.push(`${s.failed} failed`);
     if (s.pruned) list.push(`${s.pruned} pruned`);
     if (s.best != null) list.push(`best ${s.best} (trial ${s.best_trial})`);
+    if (s.pareto) list.push(`${s.pareto} in the Pareto set`);
     const left = s.eta_s != null && s.state === "running" ? `, about ${clock(s.eta_s)} left` : "";
     if (s.state !== "ready" && s.state !== "watching") list.push(clock(s.elapsed_s) + left);
     return list.join(" · ");
@@ -154,7 +155,7 @@ function tableOf(model, send) {
     if (!t.rows) return;
     if (heads.dataset.state !== state) {
       heads.dataset.state = state;
-      const columns = [["trial", "trial"], ["state", "state"], ["value", "value"], ...t.names.map((n) => [`param:${n}`, n]), ["seconds", "s"], ["error", "error"]];
+      const columns = [["trial", "trial"], ["state", "state"], ["value", t.value], ...t.names.map((n) => [`param:${n}`, n]), ["seconds", "s"], ["error", "error"]];
       heads.replaceChildren(...columns.map(([key, label]) => column(t, key, label)));
     }
     const old = new Map([...body.children].map((row) => [row.dataset.key, row]));
@@ -163,7 +164,7 @@ function tableOf(model, send) {
       const row = old.get(key) ?? h("tr", { onclick: () => send({ cmd: "pick", trial: r[0] }) }, r.map(cell));
       row.dataset.key = key;
       row.classList.toggle("wb-chosen", t.picked === r[0]);
-      row.classList.toggle("wb-best", t.best === r[0]);
+      row.classList.toggle("wb-best", t.best.includes(r[0]));
       row.classList.toggle("wb-faded", !!t.faded?.includes(r[0]));
       return row;
     });
@@ -217,14 +218,14 @@ function footOf(model, send, see) {
   const node = h("div", { className: "wb-foot" });
   const quiet = (textContent, title, onclick, more = {}) => h("button", { type: "button", className: "wb-quiet", textContent, title, onclick, ...more });
   function draw() {
-    const p = model.get("picked");
-    if (p.trial == null) { node.replaceChildren(h("div", { className: "wb-empty" }, "The best configuration so far will stand here. A click on a dot, a curve or a row shows that trial.")); return; }
+    const p = model.get("picked"), several = model.get("head").pareto != null;   // of several losses no trial is the best
+    if (p.trial == null) { node.replaceChildren(h("div", { className: "wb-empty" }, `${several ? "" : "The best configuration so far will stand here. "}A click on a dot, a curve or a row shows that trial.`)); return; }
     const buttons = h("span", { className: "wb-footbuttons" },
       p.why ? quiet(`why this point ${open ? "▾" : "▸"}`, "Say in words why it was tried", () => { open = !open; draw(); }, { ariaExpanded: String(open) }) : null,
       quiet("copy", "Copy the configuration as a Python dict", async (e) => { const b = e.currentTarget; put(b, (await copy(p.code)) ? "copied" : "failed"); setTimeout(() => put(b, "copy"), 1500); }),
       p.chosen ? quiet(p.pinned ? "unpin" : "pin", "Keep this trial here while you look at others", () => send({ cmd: "pin" }), { ariaPressed: String(p.pinned) }) : null,
       model.get("head").read_only ? null : quiet("re-run", "Try this configuration once more, next", () => send({ cmd: "again", trial: p.trial })),
-      p.chosen ? quiet("back to the best", "Show the best trial", () => send({ cmd: "pick" })) : null);
+      p.chosen ? quiet(several ? "let go" : "back to the best", several ? "Show no trial" : "Show the best trial", () => send({ cmd: "pick" })) : null);
     const config = p.config.map(([k, v]) => h("span", { className: "wb-pair" }, h("span", {}, k), ` ${v}`));
     node.replaceChildren(
       h("div", {}, h("b", {}, `${p.chosen ? "" : "best: "}trial ${p.trial}`), h("span", { className: `wb-mark wb-${p.state}`, ariaHidden: "true" }, ` ${MARKS[p.state] ?? ""}`), `${p.state}${p.value == null ? "" : ` · ${p.value}`}`, buttons),

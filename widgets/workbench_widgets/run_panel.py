@@ -36,7 +36,7 @@ from workbench_widgets.views import (
     ModelView,
     TrialsView,
 )
-from workbench_widgets.words import first_line, number, short
+from workbench_widgets.words import first_line, number, short, value_of
 
 HERE = Path(__file__).parent
 ACTIVE: tuple[RunState, ...] = ("running", "pausing", "stopping", "watching")
@@ -164,7 +164,8 @@ class RunPanel(anywidget.AnyWidget):
             "read_only": run.read_only, "done": trials.n_done, "total": run.n_trials, "running": trials.n_running,
             "failed": trials.n_by_state.get("failed", 0), "pruned": trials.n_by_state.get("pruned", 0),
             "best": None if best is None else number(trials.value(best.loss)),
-            "best_trial": None if best is None else best.number, "maximize": run.direction == "maximize",
+            "best_trial": None if best is None else best.number,
+            "pareto": len(trials.pareto) if run.goals.several else None, "maximize": run.direction == "maximize",
             "elapsed_s": int(run.elapsed_s), "eta_s": self._eta_s(), "algorithm": catalogue.label(run.algorithm),
             "algorithms": [] if self.editor is None else list(catalogue.LABELLED),
             "workers": run.n_workers, "n_parameters": 0 if run.space is None else len(run.space), "advice": self._advice(),
@@ -193,7 +194,7 @@ class RunPanel(anywidget.AnyWidget):
         if tr is None:
             return {}
         return {"trial": tr.number, "state": tr.state, "chosen": chosen, "pinned": chosen and self._pinned,
-                "value": None if tr.loss is None else number(self.trials.value(tr.loss)),
+                "value": value_of(self.trials, tr) or None,
                 "config": [[k, short(v)] for k, v in tr.config.items()], "code": repr(tr.config), "why": _why(tr),
                 "error": (tr.error or "")[-20_000:], "first": first_line(tr.error)}
 

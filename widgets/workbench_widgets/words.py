@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.plots.marks import three
+from workbench.trials import Trial, Trials
 
 
 def number(value: float | None) -> str:
@@ -14,6 +15,13 @@ def number(value: float | None) -> str:
     if float(value).is_integer() and abs(value) < 1e6:
         return str(int(value)).replace("-", "−")
     return three(float(value))
+
+
+def value_of(trials: Trials, trial: Trial) -> str:
+    """Write what the objective gave, one number or several; empty if it gave none."""
+    if trial.losses:
+        return ", ".join(map(number, trials.values(trial.losses)))
+    return number(trials.value(trial.loss))
 
 
 def short(value: Any, width: int = 40) -> str:

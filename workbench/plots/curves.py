@@ -25,6 +25,8 @@ def curves(trials: Trials, selected: int | None = None, brushed: frozenset[int] 
     Trials that are not brushed fade, and leave the room to brushed ones.
     """
     with_curve = [t for t in trials.by_number.values() if t.curve]
+    if any(t.curves for t in list(trials.by_number.values())):
+        return empty(f"Learning curves are drawn of one loss; this run has {len(trials.goals)}.")
     if not with_curve:
         return empty("No learning curve. An objective that yields one loss per epoch, or reports to Optuna, has one.")
     alone = {"best": trials.best, "selected": trials.by_number.get(-1 if selected is None else selected)}

@@ -39,7 +39,7 @@ def history(trials: Trials, selected: int | None = None, brushed: frozenset[int]
     log = use_log(finite)
     top = float(finite.max()) if len(finite) else 1.0
     data = []
-    keep = _thinned(len(told))
+    keep = thinned(len(told))
     for state, (symbol, color) in _MARKS.items():
         rows = [i for i in keep if told[i].state == state]
         if not rows:
@@ -79,7 +79,7 @@ def _room(n: int, trials: Trials) -> int:
     return round_up if planned is None or planned < n else min(round_up, max(planned, 5))
 
 
-def _thinned(n: int) -> list[int]:
+def thinned(n: int) -> list[int]:
     """Rows to draw as dots: all of a few, else the newest half of the room and an even choice of the older ones."""
     if n <= MAX_DOTS:
         return list(range(n))

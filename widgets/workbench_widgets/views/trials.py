@@ -8,7 +8,7 @@ from typing import Any
 
 from workbench.trials import Trial, Trials
 from workbench_widgets.view import Paced, Selection
-from workbench_widgets.words import first_line, number, short
+from workbench_widgets.words import first_line, number, short, value_of
 
 PAGE = 100  # rows of one page
 
@@ -48,7 +48,7 @@ class TrialsView(Paced):
     def content(self) -> dict[str, Any]:
         """Return the page: ``names`` of the parameters, and ``rows``.
 
-        A row holds number, state, value, one text per parameter, seconds and the error's first line.
+        A row holds number, state, value (or several), one text per parameter, seconds and the error's first line.
         """
         trials = list(self.trials.by_number.values())
         names = list(dict.fromkeys(k for tr in trials[:1] + trials[-500:] for k in tr.config))
@@ -57,19 +57,20 @@ class TrialsView(Paced):
         order = known + [tr for tr in order if self._value(tr) is None]  # what has no value stands last, both ways
         pages = max(1, -(-len(order) // PAGE))
         page = min(self._page, pages - 1)
-        best, brushed = self.trials.best, self.selection.brushed
+        top, brushed = self.trials.top, self.selection.brushed
         shown = order[page * PAGE:(page + 1) * PAGE]
         return {"names": names, "rows": [self._row(tr, names) for tr in shown],
                 "faded": [] if brushed is None else [tr.number for tr in shown if tr.number not in brushed],
                 "page": page, "pages": pages, "by": self._by, "down": self._down, "total": len(order),
-                "best": None if best is None else best.number, "picked": self.selection.trial}
+                "best": [tr.number for tr in shown if tr.number in top],
+                "value": ", ".join(self.trials.goals.labels) or "value", "picked": self.selection.trial}
 
     def _value(self, tr: Trial) -> Any:
         match self._by:
             case "trial":
                 value: Any = tr.number
             case "value":
-                value = self.trials.value(tr.loss)
+                value = self.trials.values(tr.losses)[0] if tr.losses else self.trials.value(tr.loss)  # by the first of several
             case "seconds":
                 value = tr.seconds
             case "state":
@@ -87,6 +88,6 @@ class TrialsView(Paced):
         return 1, 0.0, str(value), tr.number
 
     def _row(self, tr: Trial, names: list[str]) -> list[Any]:
-        return [tr.number, tr.state, "" if tr.loss is None else number(self.trials.value(tr.loss)),
+        return [tr.number, tr.state, value_of(self.trials, tr),
                 *(short(tr.config[k]) if k in tr.config else "" for k in names),
                 "" if tr.seconds is None else number(tr.seconds), first_line(tr.error)]
