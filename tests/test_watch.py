@@ -17,6 +17,7 @@ from optuna.trial import create_trial
 import workbench as wb
 from workbench.errors import StorageError
 from workbench.events import RunStarted, StateChanged, TrialFinished, TrialReported, TrialSuggested
+from workbench.ledger import name_metrics
 from workbench.optuna_watch import Follower, watch_study
 from workbench.space import Space
 from workbench.trials import Trials
@@ -251,6 +252,41 @@ def test_several_studies_and_no_name_are_listed(tmp_path):
 def test_a_study_of_several_objectives_tells_its_directions():
     started = next(watch_study(optuna.create_study(directions=["minimize", "maximize"])))
     assert started.directions == ("minimize", "maximize")
+
+
+def test_several_losses_of_a_study_are_told_with_their_names_failures_and_pareto_set():
+    def both(trial):
+        x, y = trial.suggest_float("x", 0, 1), trial.suggest_float("y", 0, 1)
+        if x > 0.8:
+            raise RuntimeError("too large")
+        return x, y
+
+    study = optuna.create_study(directions=["minimize", "maximize"], sampler=optuna.samplers.RandomSampler(seed=0))
+    follower, pieces = Follower(study, "label"), []
+    for k in range(4):
+        study.optimize(both, n_trials=10, catch=RuntimeError)
+        if k == 1:
+            name_metrics(study, ["width", "height"])  # at any time
+        pieces.extend(follower.news(study.get_trials(deepcopy=False)))
+    for trials in (Trials(pieces), Trials(one_look(study))):
+        assert trials.goals.labels == ("width", "height")
+        assert sorted(t.number for t in trials.pareto) == [t.number for t in study.best_trials]
+        assert trials.n_by_state["failed"] == len([t for t in study.trials if t.state.name == "FAIL"]) > 0
+        for t in study.trials:
+            assert list(trials.values(trials.by_number[t.number].losses)) == (t.values or [])
+
+
+def test_a_run_of_several_losses_is_watched_as_it_told_itself():
+    def curves(config):
+        for k in range(2):
+            yield config["x"] / (k + 1), config["x"]
+
+    run = wb.optimize(curves, wb.Space(x=wb.Float(0, 1)), direction=["minimize", "maximize"], n_trials=8, n_workers=2, seed=0)
+    run.start().wait()
+    trials = Trials(one_look(run._ledger.study))
+    assert trials.told == run.trials.told
+    assert {k: (t.curves, t.losses) for k, t in trials.by_number.items()} == \
+        {k: (t.curves, t.losses) for k, t in run.trials.by_number.items()}
 
 
 @pytest.mark.parametrize("where", ["sqlite:///{}/none.db", "{}/none.journal"])
