@@ -290,3 +290,27 @@ def test_several_panels_draw_the_same_and_only_what_is_seen(notebook):
     assert drawn[2] == 0  # far below the screen
     panels.nth(2).scroll_into_view_if_needed()
     page.wait_for_function("__drawn.get(document.querySelectorAll('.wb-panel')[2].querySelector('.wb-progress .wb-livefigure')) >= 1")
+
+
+SEVERAL = """
+import workbench as wb
+def objective(c):
+    if c["x"] > 0.9:
+        raise ValueError("too large")
+    return {"error": (c["x"] - 0.3) ** 2 + c["y"], "speed": c["y"] + c["x"]}
+run = wb.optimize(objective, wb.Space(x=wb.Float(0, 1), y=wb.Float(0, 1)), algorithm=wb.Random(), n_trials=60, seed=0,
+                  direction={"error": "minimize", "speed": "maximize"})
+run
+"""
+
+
+def test_several_losses_show_their_pareto_set_in_head_picture_and_table(notebook):
+    page = notebook([SEVERAL])
+    button(page, "Start").click()
+    expect(out(page)).to_contain_text(re.compile(r"60 / 60 trials.* in the Pareto set"), timeout=60_000)
+    has_trace(page, "progress", "Pareto set")
+    notebook.both(page, "-progress")
+    show(page, "Trials")
+    expect(out(page).get_by_role("columnheader", name="error, speed")).to_be_visible()
+    expect(out(page).locator("tr.wb-best").first).to_be_visible()
+    notebook.both(page, "-trials")
