@@ -42,14 +42,15 @@ class Goals:
         RunError
             If it is neither "minimize" nor "maximize", nor a list or dict of these.
         """
-        rule = "direction must be 'minimize' or 'maximize', or a list or dict of these, one for each loss"
-        named = isinstance(direction, Mapping)
-        given: Any = list(direction.values()) if isinstance(direction, Mapping) else direction
+        names: tuple[Any, ...] = ()
+        given: Any = direction
+        if isinstance(direction, Mapping):
+            names, given = tuple(direction), list(direction.values())
         if isinstance(given, str) or not isinstance(given, Sequence):
             given = [given]
         if not given or any(d not in ("minimize", "maximize") for d in given):
-            raise RunError(f"{rule}, got {direction!r}.")
-        names = tuple(cast("Mapping[str, Direction]", direction)) if named else ()
+            raise RunError("direction must be 'minimize' or 'maximize', or a list or dict of these, one for each loss, "
+                           f"got {direction!r}.")
         if not all(isinstance(name, str) and name for name in names):
             raise RunError(f"the losses are named by texts, got {list(names)!r}.")
         return cls(tuple(given), names if len(given) > 1 else ())
