@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from workbench.history import History
 from workbench.search.gp_candidates import (
     all_configs,
     keys,
@@ -11,6 +12,7 @@ from workbench.search.gp_candidates import (
     sobol,
     spread,
     unseen_at_random,
+    untried,
 )
 from workbench.space import Choice, Float, Int, Space
 
@@ -19,6 +21,10 @@ NESTED = Space(algo=Choice("svm", "boost"), kernel=Choice("rbf", "linear", when=
                size=Choice("s", "m", "l", ordered=True))
 DISCRETE = Space(a=Choice("x", "y", "z"), b=Int(1, 4, when={"a": "x"}), c=Choice("p", "q", when={"b": [1, 2]}),
                  forbidden=[{"a": "y"}])
+
+
+def run(seed):
+    return History.of(NESTED, np.empty((0, 5)), np.empty(0), seed=seed)
 
 
 def snapped(space, x):
@@ -51,14 +57,19 @@ def test_continuous_and_large_spaces_are_not_listed(space):
 
 
 def test_sobol_points_depend_on_the_seed_alone():
-    a, b = sobol(5, 3), sobol(5, 3)
-    assert (a[0] == b[0]).all()
-    assert (a[1] == b[1]).all()
-    assert not np.allclose(a[0], sobol(5, 4)[0])
+    other = NESTED.sample_unit(9, np.random.default_rng(0))
+    a, b = sobol(run(3)), sobol(History.of(NESTED, other, np.zeros(9), seed=3))
+    assert (a == b).all()
+    assert not np.allclose(a, sobol(run(4)))
+
+
+def test_untried_points_keep_their_order_and_come_once():
+    x = np.array([[0.1], [0.2], [0.1], [0.3], [0.4]])
+    assert untried(x, np.array([4, 2, 1, 0, 3]), set(keys(x[3:4]))) == [4, 2, 1]
 
 
 def test_spread_points_belong_to_the_space_and_stay_even():
-    x = spread(NESTED, sobol(5, 0)[1], np.random.default_rng(0))
+    x = spread(NESTED, sobol(run(0)), np.random.default_rng(0))
     assert snapped(NESTED, x)
     # a shifted Sobol sequence of 2048 points: each option of three gets a third, to about one per cent
     assert np.bincount(NESTED["size"].level(x[:, 4])) / 2048 == pytest.approx([1 / 3] * 3, abs=0.01)

@@ -70,7 +70,7 @@ def test_refined_points_are_no_worse_than_their_starts(history):
 
 def test_the_maximum_is_at_least_that_of_many_random_points(history):
     a = surface(history)
-    x, scores = maximise(a, SPACE, sobol=sobol(5, 0)[1], base=history.x[np.argsort(history.y)[:5]], seen=set(),
+    x, scores = maximise(a, SPACE, sobol=sobol(History.of(SPACE, history.x, history.y)), base=history.x[np.argsort(history.y)[:5]], seen=set(),
                          rng=np.random.default_rng(0))
     assert scores[0] >= a(SPACE.sample_unit(20_000, np.random.default_rng(4))).max()
     assert scores[0] == pytest.approx(a(x[:1])[0], rel=1e-6)
@@ -79,7 +79,7 @@ def test_the_maximum_is_at_least_that_of_many_random_points(history):
 
 def test_points_come_without_repeats_and_without_what_was_seen(history):
     a = surface(history)
-    args = {"sobol": sobol(5, 0)[1], "base": history.x[:5]}
+    args = {"sobol": sobol(History.of(SPACE, history.x, history.y)), "base": history.x[:5]}
     x, _ = maximise(a, SPACE, **args, seen=set(), rng=np.random.default_rng(0))
     assert len(set(keys(x))) == len(x)
     top = set(keys(x[:3]))

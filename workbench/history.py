@@ -36,7 +36,7 @@ class History:
         from trial to trial comes from the ``rng`` that ``suggest`` gets.
     memo
         Scratch shared by all histories of one run. An algorithm may keep there what it derived from a *prefix* of
-        the rows (keyed by itself and the prefix's length), never anything that changes an answer.
+        the rows (keyed by itself and the prefix's length and ``content``), never anything that changes an answer.
     """
 
     space: Space
@@ -58,6 +58,10 @@ class History:
     def __len__(self) -> int:
         """Count the finished trials."""
         return len(self.y)
+
+    def content(self, m: int) -> int:
+        """Hash of the first ``m`` rows. A memo cannot go by their number alone: an edited space re-encodes them."""
+        return hash((self.x[:m].tobytes(), self.y[:m].tobytes()))
 
     def __getitem__(self, rows: slice) -> History:
         """Return the history as it was: ``history[:12]``, nothing pending. Only prefixes keep the shared memo."""

@@ -59,6 +59,7 @@ from workbench.search.gp_candidates import all_configs, keys, sobol, unseen_at_r
 from workbench.search.gp_maximise import maximise
 from workbench.search.gp_posterior import N_POSTERIOR, Noise, Posterior, hyperparameters, posterior
 from workbench.search.gp_why import GPExplanation, known
+from workbench.search.surrogate_why import decided
 from workbench.space import Array
 
 __all__ = ["GPBO", "GPExplanation", "suggest_batch"]
@@ -67,7 +68,6 @@ PI_MARGIN = 1e-3  # improvement that PI asks for, in standardised losses; withou
 EXPLORING_BETA = 3.0
 N_BASE = 5  # best trials whose surroundings are searched
 N_POINTS = 64  # random points drawn at once to start with
-N_SHOWN = 5  # candidates kept in an explanation
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +135,9 @@ class GPBO:
             x, scores = x[order], scores[order]
         else:
             base = history.x[model.best_rows(N_BASE)]
-            x, scores = maximise(acquisition, space, sobol=_sobol(history), base=base, seen=seen, rng=rng)
+            x, scores = maximise(acquisition, space, sobol=sobol(history), base=base, seen=seen, rng=rng)
         if not len(x):
             return _fresh(history, seen, rng, "no untried candidate scored")
-        x, scores = x[:N_SHOWN], scores[:N_SHOWN]
         if self.prior:
             why["log_belief"] = float(beliefs.log_density(x[:1])[0])
         return Suggestion(x[0], _explain(history, model, x, scores, acquisition=name, note=note, **why))
@@ -207,15 +206,6 @@ def _random_points(history: History) -> Array:
     return points
 
 
-def _sobol(history: History) -> Array:
-    """Return the run's Sobol points to search with: they depend on its seed alone and are drawn once."""
-    key = ("gp sobol", len(history.space), history.seed)
-    if key not in history.memo:
-        history.memo[key] = sobol(len(history.space), history.seed)[1]
-    points: Array = history.memo[key]
-    return points
-
-
 def _fresh(history: History, seen: set[bytes], rng: np.random.Generator, why: str) -> Suggestion:
     """Draw an untried point; when none is left, repeat one, and say so."""
     configs = all_configs(history.space)
@@ -230,14 +220,7 @@ def _fresh(history: History, seen: set[bytes], rng: np.random.Generator, why: st
 
 
 def _explain(history: History, model: Posterior, x: Array, scores: Array, **why: Any) -> GPExplanation:
-    mean, sd = model.predict(x[:1])
-    back = model.transform.inverse
-    finite = history.y[np.isfinite(history.y)]
     gp = model.model
     lengthscale = np.array([gp.lengthscale[f] for f in model.features.first])
-    return GPExplanation(
-        x=x[0], lengthscale=lengthscale, signal_variance=gp.signal_variance, noise=gp.noise,
-        best_loss=float(finite.min()) if len(finite) else float("inf"),
-        incumbent=history.x[model.best_rows(1)[0]], predicted=float(back(mean)[0]),
-        predicted_sd=float((back(mean + sd) - back(mean - sd))[0] / 2.0), candidates=x, scores=scores,
-        n_pending=len(history.pending), n_known=len(model.rows) if len(history) > N_POSTERIOR else 0, **why)
+    return GPExplanation(**decided(history, model, x, scores) | why, lengthscale=lengthscale, signal_variance=gp.signal_variance,
+                         noise=gp.noise, n_known=len(model.rows) if len(history) > N_POSTERIOR else 0)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
+from workbench.history import History
 from workbench.space import Array, Space
 
 MAX_ENUMERATED = 4096
@@ -24,10 +25,16 @@ def keys(x: Array) -> list[bytes]:
     return [row.tobytes() for row in whole]
 
 
-def sobol(d: int, seed: int) -> tuple[Array, Array]:
-    """Return the scrambled Sobol points of a run: 64 to start with, (64, d), and 2048 to search with, (2048, d)."""
-    rng = np.random.default_rng([seed, 7])
-    return qmc.Sobol(d, seed=rng).random(64), qmc.Sobol(d, seed=rng).random(2048)
+def sobol(history: History) -> Array:
+    """Return the scrambled Sobol points that a run searches with, (2048, d): they depend on its seed alone, drawn once."""
+    d = len(history.space)
+    key = ("sobol", d, history.seed)
+    if key not in history.memo:
+        rng = np.random.default_rng([history.seed, 7])
+        qmc.Sobol(d, seed=rng)  # takes its share of the generator: without it every seed would give other answers than before
+        history.memo[key] = qmc.Sobol(d, seed=rng).random(2048)
+    points: Array = history.memo[key]
+    return points
 
 
 @lru_cache(maxsize=4)
@@ -124,6 +131,16 @@ def neighbours(space: Space, x: Array, rng: np.random.Generator) -> tuple[Array,
         owners.append(owner)
     out = np.vstack(rows)
     return space.snap(np.where(np.isnan(out), rng.random(out.shape), out)), np.concatenate(owners)
+
+
+def untried(x: Array, order: NDArray[np.intp], seen: set[bytes]) -> list[int]:
+    """Return the numbers of rows, in this order, that are not in ``seen``; of equal rows the first."""
+    known, out = set(seen), []
+    for i, key in zip(order.tolist(), keys(x[order]), strict=True):
+        if key not in known:
+            known.add(key)
+            out.append(i)
+    return out
 
 
 def unseen_at_random(space: Space, seen: set[bytes], rng: np.random.Generator) -> Array | None:

@@ -9,11 +9,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.optimize import fmin_l_bfgs_b
 
 from workbench.search.gp_acquisition import Surface
-from workbench.search.gp_candidates import keys, mutations, neighbours, spread
+from workbench.search.gp_candidates import mutations, neighbours, spread, untried
 from workbench.search.gp_posterior import N_FIT
 from workbench.space import Array, Space
 
@@ -50,7 +52,7 @@ def climb(acquisition: Surface, x: Array) -> Array:
     return moved
 
 
-def step_to_neighbours(acquisition: Surface, x: Array, scores: Array, space: Space,
+def step_to_neighbours(acquisition: Callable[[Array], Array], x: Array, scores: Array, space: Space,
                        rng: np.random.Generator) -> tuple[Array, Array, bool]:
     """Move each row to its best allowed discrete neighbour, if better. Return rows, scores, whether any moved."""
     points, owner = neighbours(space, x, rng)
@@ -115,10 +117,5 @@ def maximise(acquisition: Surface, space: Space, *, sobol: Array, base: Array, s
         top, top_scores = refine(acquisition, x[starts], scores[starts], space, rng)
         x, scores = np.vstack([top, x]), np.concatenate([top_scores, scores])
     order = np.argsort(-scores, kind="stable")[:SHORTLIST]
-    x, scores = x[order], scores[order]
-    fresh, known = [], set(seen)
-    for i, key in enumerate(keys(x)):
-        if key not in known:
-            known.add(key)
-            fresh.append(i)
+    fresh = untried(x, order, seen)
     return x[fresh], scores[fresh]

@@ -114,22 +114,25 @@ def hyperparameters(history: History, noise: Noise = "auto") -> Hyperparameters:
 
 
 def _key(what: str, history: History, m: int) -> Hashable:
-    """Name a thing derived from the first ``m`` rows. Their content is part of it: an edited space re-encodes them."""
-    content = hash((history.x[:m].tobytes(), history.y[:m].tobytes()))
-    return ("gp", what, history.space, history.seed, m, content)
+    """Name a thing derived from the first ``m`` rows."""
+    return ("gp", what, history.space, history.seed, m, history.content(m))
+
+
+def best_and_others(y: Array, most: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return the numbers of ``most`` out of more rows: a quarter of them are the best, the others a random choice."""
+    order = np.argsort(y, kind="stable")
+    n_best = most // 4
+    return np.concatenate([order[:n_best], rng.choice(order[n_best:], most - n_best, replace=False)])
 
 
 def _fit(history: History, warm: Array | None, noise: Noise, *, cold: bool) -> Array:
-    """Fit φ to all rows, or to N_FIT of them: the best quarter, the others at random."""
+    """Fit φ to all rows, or to N_FIT of them."""
     features = features_of(history.space)
     transform = OutputTransform.of(history.y)
     y = transform.forward(history.y)
     x = history.x
     if len(y) > N_FIT:
-        order = np.argsort(y, kind="stable")
-        rest = np.random.default_rng([history.seed, len(y)]).choice(order[N_FIT // 4:], N_FIT - N_FIT // 4,
-                                                                    replace=False)
-        rows = np.concatenate([order[:N_FIT // 4], rest])
+        rows = best_and_others(y, N_FIT, np.random.default_rng([history.seed, len(y)]))
         x, y = x[rows], y[rows]
     prior = Prior(len(history.space))
     objective = NegativeLogPosterior(features(x), y, groups=features.groups, prior=prior, trend=TREND)
@@ -165,10 +168,7 @@ def _condition(Z: Array, y: Array, features: MixedFeatures, h: Hyperparameters) 
 
 def _from_milestone(history: History, features: MixedFeatures, y: Array,
                     h: Hyperparameters) -> tuple[NDArray[np.intp], GaussianProcess]:
-    """Extend the factor of the last milestone by the rows since: O(n²) for a new trial instead of O(n³).
-
-    Beyond N_POSTERIOR trials the milestone keeps the best quarter and a random choice of the others.
-    """
+    """Extend the factor of the last milestone, of N_POSTERIOR rows at most, by the rows since: O(n²) instead of O(n³)."""
     n = len(y)
     m = milestones(n)[-1]
     key = (_key("factor", history, m), h.lengthscale.tobytes(), h.signal_variance, h.noise)
@@ -178,10 +178,7 @@ def _from_milestone(history: History, features: MixedFeatures, y: Array,
     else:
         kept = np.arange(m)
         if m > N_POSTERIOR:
-            order = np.argsort(history.y[:m], kind="stable")
-            rest = np.random.default_rng([history.seed, m, 1]).choice(order[N_POSTERIOR // 4:],
-                                                                      N_POSTERIOR - N_POSTERIOR // 4, replace=False)
-            kept = np.sort(np.concatenate([order[:N_POSTERIOR // 4], rest]))
+            kept = np.sort(best_and_others(history.y[:m], N_POSTERIOR, np.random.default_rng([history.seed, m, 1])))
         base = _condition(features(history.x[kept]), y[kept], features, h)
         history.memo["gp factor"] = (key, kept, base)
     rows = np.concatenate([kept, np.arange(m, n)])

@@ -17,12 +17,11 @@ from workbench.models.map_fit import Hyperparameters, NegativeLogPosterior, Prio
 from workbench.models.mixed_features import features_of
 from workbench.models.neural import vae
 from workbench.models.output_transform import OutputTransform
+from workbench.search.gp_posterior import N_FIT, N_POSTERIOR, best_and_others
 from workbench.space import Array
 
 N_UNLABELLED = 4096  # random configurations that the autoencoder is trained on
 HALF_WIDTH = 3.0**0.5  # deviations of a latent coordinate in half a unit: as of a uniform draw, which the priors expect
-N_FIT = 256  # rows that hyperparameters are fitted to
-N_POSTERIOR = 1000  # rows that the posterior is conditioned on
 NOISY = 1e-3  # noise in units of the signal from which on the best loss seen may be luck
 
 
@@ -150,9 +149,7 @@ def _hyperparameters(U: Array, y: Array, seed: int) -> Hyperparameters:
 
 
 def _chosen(y: Array, most: int, seed: int) -> NDArray[np.intp]:
-    """Return all rows, or ``most`` of them: the best quarter, and others at random."""
+    """Return all rows, or ``most`` of them."""
     if len(y) <= most:
         return np.arange(len(y))
-    order = np.argsort(y, kind="stable")
-    rest = np.random.default_rng([seed, len(y)]).choice(order[most // 4:], most - most // 4, replace=False)
-    return np.sort(np.concatenate([order[:most // 4], rest]))
+    return np.sort(best_and_others(y, most, np.random.default_rng([seed, len(y)])))

@@ -39,9 +39,9 @@ from workbench.history import History, Suggestion
 from workbench.models.acquisition import climbable, log_expected_improvement
 from workbench.models.neural.extra import require_torch
 from workbench.search.latent_belief import HALF_WIDTH, LatentBelief, believe
-from workbench.search.nn_maximise import untried
+from workbench.search.nn_maximise import ranked
 from workbench.search.quasi_random import QuasiRandom
-from workbench.search.surrogate_why import SurrogateExplanation
+from workbench.search.surrogate_why import SurrogateExplanation, decided
 from workbench.search.untried import at_random
 from workbench.space import Array
 
@@ -52,7 +52,6 @@ N_NEAR = 512  # candidates around the best trials
 N_BASE = 5
 N_STARTS = 8
 N_DECODED = 4  # configurations drawn where a climb ended, besides the most likely one
-N_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,21 +116,12 @@ class LatentBO:
         belief = believe(history, q=q, steps=self.steps, seed=history.seed)
         x = candidates(belief, history, rng)
         scores = log_expected_improvement(*belief.predict(x), belief.best) if len(x) else np.empty(0)
-        x, scores = untried(x, scores, history)
+        x, scores = ranked(x, scores, history)
         if not len(x):
             return at_random(history, rng, "nothing that was decoded is new")
-        return Suggestion(x[0], self._explain(history, belief, x[:N_SHOWN], scores[:N_SHOWN]))
-
-    def _explain(self, history: History, belief: LatentBelief, x: Array, scores: Array) -> LatentExplanation:
-        mean, sd = belief.predict(x[:1])
-        back = belief.transform.inverse
-        finite = history.y[np.isfinite(history.y)]
-        return LatentExplanation(
-            x=x[0], acquisition="log_ei", beta=0.0, best=belief.best,
-            best_loss=float(finite.min()) if len(finite) else float("inf"), incumbent=history.x[belief.best_rows(1)[0]],
-            predicted=float(back(mean)[0]), predicted_sd=float((back(mean + sd) - back(mean - sd))[0] / 2.0), candidates=x,
-            scores=scores, n_pending=len(history.pending), u=belief.latent.encode(x[:1])[0], seed=history.seed,
-            steps=self.steps, lengthscale=np.asarray(belief.process.lengthscale), noise=float(belief.process.noise))
+        return Suggestion(x[0], LatentExplanation(
+            **decided(history, belief, x, scores), acquisition="log_ei", beta=0.0, u=belief.latent.encode(x[:1])[0],
+            seed=history.seed, steps=self.steps, lengthscale=belief.process.lengthscale, noise=belief.process.noise))
 
 
 def candidates(belief: LatentBelief, history: History, rng: np.random.Generator) -> Array:

@@ -275,7 +275,7 @@ def _targets(history: History, m: int) -> Array:
 
 def _kept(history: History, what: Hashable, m: int, make: Callable[[], Any]) -> Any:
     """Return what was derived from the first ``m`` rows, from the memo if it is there. One thing of a kind is kept."""
-    key = (history.space, m, hash((history.x[:m].tobytes(), history.y[:m].tobytes())))
+    key = (history.space, m, history.content(m))
     found = history.memo.get(("neural", what))
     if found is None or found[0] != key:
         found = history.memo[("neural", what)] = (key, make())

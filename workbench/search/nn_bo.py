@@ -43,10 +43,8 @@ from workbench.models.neural.extra import require_torch
 from workbench.search.nn_belief import NeuralBelief, bohamiann, dngo
 from workbench.search.nn_maximise import maximise
 from workbench.search.quasi_random import QuasiRandom
-from workbench.search.surrogate_why import SurrogateExplanation
+from workbench.search.surrogate_why import SurrogateExplanation, decided
 from workbench.search.untried import at_random
-
-N_SHOWN = 5  # candidates kept in an explanation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,12 +184,5 @@ def choose(history: History, rng: np.random.Generator, belief: NeuralBelief, kin
     x, scores = maximise(belief, history, rng)
     if not len(x):
         return at_random(history, rng, "no untried candidate was found")
-    mean, sd = belief.predict(x[:1])
-    back = belief.transform.inverse
-    finite = history.y[np.isfinite(history.y)]
-    why = kind(x=x[0], acquisition="log_ei", beta=0.0, best=belief.best,
-               best_loss=float(finite.min()) if len(finite) else float("inf"), incumbent=history.x[belief.best_rows(1)[0]],
-               predicted=float(back(mean)[0]), predicted_sd=float((back(mean + sd) - back(mean - sd))[0] / 2.0),
-               candidates=x[:N_SHOWN], scores=scores[:N_SHOWN], n_pending=len(history.pending),
-               trained_on=belief.trained_on, noise=belief.noise, **settings)
-    return Suggestion(x[0], why)
+    return Suggestion(x[0], kind(**decided(history, belief, x, scores), acquisition="log_ei", beta=0.0,
+                                 trained_on=belief.trained_on, noise=belief.noise, **settings))

@@ -10,7 +10,8 @@ from scipy.optimize import fmin_l_bfgs_b
 
 from workbench.history import History
 from workbench.models.acquisition import climbable, log_expected_improvement
-from workbench.search.gp_candidates import all_configs, keys, mutations, neighbours, sobol, spread
+from workbench.search.gp_candidates import all_configs, keys, mutations, sobol, spread, untried
+from workbench.search.gp_maximise import step_to_neighbours
 from workbench.search.nn_belief import NeuralBelief
 from workbench.space import Array, Space
 
@@ -19,7 +20,6 @@ N_LOCAL = 512
 N_BASE = 5  # best trials whose surroundings are searched
 N_STARTS = 6
 ROUNDS = 2
-SHORTLIST = 400  # scored points that are looked through for an untried one
 
 
 def log_ei(belief: NeuralBelief, x: Array, best: float) -> Array:
@@ -51,29 +51,15 @@ def climb(belief: NeuralBelief, x: Array, best: float) -> Array:
     return moved
 
 
-def step(belief: NeuralBelief, x: Array, scores: Array, best: float, space: Space, rng: np.random.Generator) -> Array:
-    """Move each row to its best allowed discrete neighbour, if better."""
-    points, owner = neighbours(space, x, rng)
-    allowed = ~space.is_forbidden(points)
-    points, owner = points[allowed], owner[allowed]
-    values = log_ei(belief, points, best)
-    x = x.copy()
-    for i in range(len(x)):
-        mine = np.flatnonzero(owner == i)
-        if len(mine) and values[mine].max() > scores[i]:
-            x[i] = points[mine[np.argmax(values[mine])]]
-    return x
-
-
 def refine(belief: NeuralBelief, x: Array, best: float, space: Space, rng: np.random.Generator) -> Array:
     """Climb from the rows of x, alternating continuous ascent and discrete steps; none gets worse."""
     scores = log_ei(belief, x, best)
     for _ in range(ROUNDS):
-        for moved in (climb(belief, x, best), None):
-            new = step(belief, x, scores, best, space, rng) if moved is None else moved
-            values = log_ei(belief, new, best)
-            better = (values > scores) & ~space.is_forbidden(new)
-            x, scores = np.where(better[:, None], new, x), np.where(better, values, scores)
+        higher = climb(belief, x, best)  # never into what is forbidden: forbidden clauses name levels and options
+        values = log_ei(belief, higher, best)
+        better = values > scores
+        x, scores = np.where(better[:, None], higher, x), np.where(better, values, scores)
+        x, scores, _ = step_to_neighbours(lambda points: log_ei(belief, points, best), x, scores, space, rng)
     return x
 
 
@@ -82,7 +68,7 @@ def maximise(belief: NeuralBelief, history: History, rng: np.random.Generator) -
     space, best = history.space, belief.best
     x = all_configs(space)
     if x is None:
-        everywhere = spread(space, _sobol(history), rng)
+        everywhere = spread(space, sobol(history)[:N_SPREAD], rng)
         near = mutations(space, history.x[belief.best_rows(N_BASE)], N_LOCAL, rng)
         x = np.vstack([everywhere, near])
         x = x[~space.is_forbidden(x)]
@@ -90,27 +76,10 @@ def maximise(belief: NeuralBelief, history: History, rng: np.random.Generator) -
         if len(first):
             x = np.vstack([refine(belief, x[first], best, space, rng), x])
     scores = log_ei(belief, x, best)
-    return untried(x, scores, history)
+    return ranked(x, scores, history)
 
 
-def untried(x: Array, scores: Array, history: History) -> tuple[Array, Array]:
+def ranked(x: Array, scores: Array, history: History) -> tuple[Array, Array]:
     """Order points by score, without those that are finished, running or twice there."""
-    order = np.argsort(-scores, kind="stable")
-    known = set(keys(np.vstack([history.x, history.pending])))
-    fresh: list[int] = []
-    for i, key in zip(order, keys(x[order]), strict=True):
-        if len(fresh) == SHORTLIST:
-            break
-        if key not in known:
-            known.add(key)
-            fresh.append(int(i))
+    fresh = untried(x, np.argsort(-scores, kind="stable"), set(keys(np.vstack([history.x, history.pending]))))
     return x[fresh], scores[fresh]
-
-
-def _sobol(history: History) -> Array:
-    """Return the run's Sobol points: they depend on its seed alone."""
-    key = ("neural", "sobol", len(history.space), history.seed)
-    if key not in history.memo:
-        history.memo[key] = sobol(len(history.space), history.seed)[1][:N_SPREAD]
-    points: Array = history.memo[key]
-    return points

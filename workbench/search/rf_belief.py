@@ -82,7 +82,7 @@ def _trees(history: History, Z: NDArray[np.float32], n_trees: int, seed: int) ->
     """Take the trees from the memo, or grow them. The memo keeps those of one forest only."""
     n = len(history)
     marks = [(n, k) for k in range(n_trees)] if n <= N_FRESH else [(m, 0) for m in range(n - n_trees + 1, n + 1)]
-    content = {m: hash((history.x[:m].tobytes(), history.y[:m].tobytes())) for m in {m for m, _ in marks}}
+    content = {m: history.content(m) for m in {m for m, _ in marks}}
     kept: dict[object, Tree] = history.memo.get("forest", {})
     trees: dict[object, Tree] = {}
     for m, k in marks:

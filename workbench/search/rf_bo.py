@@ -42,11 +42,9 @@ from workbench.search.gp_candidates import all_configs, keys
 from workbench.search.quasi_random import QuasiRandom
 from workbench.search.rf_belief import ForestBelief, believe
 from workbench.search.rf_maximise import N_TRIALS, Score, challengers, ranked
-from workbench.search.surrogate_why import SurrogateExplanation
+from workbench.search.surrogate_why import SurrogateExplanation, decided
 from workbench.search.untried import at_random, draw_fresh, tried
 from workbench.space import Array
-
-N_SHOWN = 5  # candidates kept in an explanation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,19 +129,9 @@ class RFBO:
             points, scores = _untried(score, belief, history, rng)
         if not len(points):
             return at_random(history, rng, "no untried candidate was found")
-        return Suggestion(points[0], self._explain(history, belief, points[:N_SHOWN], scores[:N_SHOWN], interleaved))
-
-    def _explain(self, history: History, belief: ForestBelief, x: Array, scores: Array, interleaved: bool) -> RFExplanation:
-        mean, sd = belief.predict(x[:1])
-        back = belief.transform.inverse
-        finite = history.y[np.isfinite(history.y)]
-        return RFExplanation(
-            x=x[0], acquisition="log_ei", beta=0.0, best=belief.best,
-            best_loss=float(finite.min()) if len(finite) else float("inf"),
-            incumbent=history.x[belief.best_rows(1)[0]], predicted=float(back(mean)[0]),
-            predicted_sd=float((back(mean + sd) - back(mean - sd))[0] / 2.0), candidates=x, scores=scores,
-            n_pending=len(history.pending), n_trees=self.n_trees, seed=history.seed, importance=belief.importance(),
-            interleaved=interleaved)
+        why = RFExplanation(**decided(history, belief, points, scores), acquisition="log_ei", beta=0.0, n_trees=self.n_trees,
+                            seed=history.seed, importance=belief.importance(), interleaved=interleaved)
+        return Suggestion(points[0], why)
 
 
 def _untried(score: Score, belief: ForestBelief, history: History, rng: np.random.Generator) -> tuple[Array, Array]:

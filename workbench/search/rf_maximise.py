@@ -21,7 +21,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.search.gp_candidates import keys, mutations, neighbours
+from workbench.search.gp_candidates import mutations, neighbours, untried
 from workbench.space import Array, Space
 
 Score = Callable[[Array], Array]
@@ -88,11 +88,7 @@ def _best_of_each(values: Array, owner: NDArray[np.intp], rng: np.random.Generat
 def ranked(x: Array, scores: Array, seen: set[bytes], rng: np.random.Generator) -> tuple[Array, Array]:
     """Sort by score, equals at random; leave out what is in ``seen`` or stands there twice."""
     order = np.lexsort((rng.random(len(x)), -scores))[:SHORTLIST + len(seen)]
-    known, fresh = set(seen), []
-    for i, key in zip(order, keys(x[order]), strict=True):
-        if key not in known:
-            known.add(key)
-            fresh.append(i)
+    fresh = untried(x, order, seen)
     return x[fresh], scores[fresh]
 
 

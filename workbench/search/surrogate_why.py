@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.history import Explanation, History
 from workbench.models.acquisition import ALL_LABELS, AcquisitionName, SampledName, acquisition, is_sampled
 from workbench.space import Array, Choice, Space
+
+N_SHOWN = 5  # candidates kept in an explanation
 
 
 class Transform(Protocol):
@@ -35,6 +38,19 @@ class Belief(Protocol):
 
     def predict(self, x: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation of the target at rows of the unit cube, shape (m,) each."""
+        ...
+
+
+class Incumbents(Belief, Protocol):
+    """A belief that also says which trials are the best so far."""
+
+    @property
+    def best(self) -> float:
+        """Target to improve on."""
+        ...
+
+    def best_rows(self, k: int) -> NDArray[np.intp]:
+        """Numbers of the ``k`` best finished trials, the best first."""
         ...
 
 
@@ -95,6 +111,17 @@ class SurrogateExplanation(Explanation):
         if self.n_pending:
             text += f" {self.n_pending} running trial{'s were' if self.n_pending > 1 else ' was'} taken into account."
         return f"{self.note} {text}".strip()
+
+
+def decided(history: History, model: Incumbents, x: Array, scores: Array) -> dict[str, Any]:
+    """Return what every explanation keeps, but for the acquisition function: rows ``x`` were the best, the best first."""
+    mean, sd = model.predict(x[:1])
+    back = model.transform.inverse
+    finite = history.y[np.isfinite(history.y)]
+    return {"x": x[0], "best": model.best, "best_loss": float(finite.min()) if len(finite) else float("inf"),
+            "incumbent": history.x[model.best_rows(1)[0]], "predicted": float(back(mean)[0]),
+            "predicted_sd": float((back(mean + sd) - back(mean - sd))[0] / 2.0), "candidates": x[:N_SHOWN],
+            "scores": scores[:N_SHOWN], "n_pending": len(history.pending)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
