@@ -186,6 +186,9 @@ def test_a_point_that_could_not_be_drawn_says_so():
     space = wb.Space(a=wb.Int(0, 1), b=wb.Int(0, 1))
     x = space.to_unit([{"a": a, "b": b} for a, b in ((0, 0), (0, 1), (1, 0))] * 20)
     y = x.sum(axis=1)  # the distribution has long settled in a corner
-    s = wb.CMAES().suggest(History.of(space, x, y), np.random.default_rng(0))
-    assert space.from_unit(s.x) == {"a": 1, "b": 1}
-    assert isinstance(s.why, (Drawn, CMAExplanation))
+    said = []
+    for seed in range(10):
+        s = wb.CMAES().suggest(History.of(space, x, y), np.random.default_rng(seed))
+        assert space.from_unit(s.x) == {"a": 1, "b": 1}
+        said.append(isinstance(s.why, Drawn) and "had been tried" in s.why.summary())
+    assert sum(said) >= 8

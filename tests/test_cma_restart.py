@@ -43,13 +43,14 @@ def test_it_ends_when_the_covariance_is_degenerate():
 
 def test_it_ends_when_neither_best_nor_median_improve():
     rng = np.random.default_rng(0)
-    noise = list(rng.random(400))
+    noise = rng.random(400)
     assert stagnates([1.0] * 130, 2, 6)
     assert not stagnates([1.0] * 129, 2, 6)  # 120 + 30 n / lambda generations are not there yet
     assert not stagnates(list(np.linspace(1, 0, 200)), 2, 6)
     stuck = Start(0, 6, 0.1, best=[1.0] * 140, median=[2.0] * 140, spread=5.0)
     assert end_of(stuck, STATE, LOSSES, 1e-4) == "stagnation"
-    assert isinstance(stagnates(noise, 2, 6), bool)
+    assert not stagnates(list(noise + np.linspace(1, 0, 400)), 2, 6)  # progress under the noise
+    assert stagnates(list(noise + np.linspace(0, 1, 400)), 2, 6)
 
 
 def test_ipop_doubles_the_population_each_time():

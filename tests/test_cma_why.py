@@ -75,6 +75,9 @@ def test_choices_have_probabilities_and_are_no_coordinates(seen):
     q = probabilities(history[:59], whys[59], "opt")
     assert q.sum() == pytest.approx(1)
     assert [is_numeric(history, whys[59], name) for name in SPACE] == [True, True, False, True, False]
+    assert probabilities(history, whys[59], "one").tolist() == [1.0]
+    with pytest.raises(ValueError, match="has no options"):
+        probabilities(history, whys[59], "n")
     with pytest.raises(ValueError, match="is no coordinate"):
         evolution(history, whys[59], "opt")
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import qmc
 
 import workbench as wb
 from tests.space_strategies import spaces
@@ -68,6 +69,14 @@ def test_a_first_population_is_spread_evenly_and_repeats_nothing():
         x = np.vstack([x, s.x])
     cells = {tuple(c) for c in np.floor(x * 4).astype(int).tolist()}
     assert len(cells) == 16  # a scrambled (0, 4, 2)-net has one point in each of 4 x 4 cells
+
+
+def test_a_large_first_population_goes_on_with_the_sequence():
+    space = wb.Space(x=wb.Float(0, 1))
+    x = rng(0).random((300, 1))
+    s = genes.start_point(History.of(space, x, np.zeros(300)), x, rng(0), 400, "m")
+    assert s.why.how == "scrambled Sobol point 301 of 400, a first m"
+    np.testing.assert_allclose(s.x, qmc.Sobol(1, seed=rng(0, 11)).random(512)[300])
 
 
 @pytest.mark.parametrize("algorithm", [wb.Genetic(population_size=4), wb.DifferentialEvolution(population_size=4),

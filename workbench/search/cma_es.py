@@ -24,11 +24,12 @@ lambda, mu   points of a generation, and the better half of them
 q            probabilities of the options of a choice
 ===========  ======================================================
 
-Differences from the papers: lambda is three quarters of the tutorial's, since searches of hyperparameters are short;
-a configuration that has been tried is drawn anew, at last uniformly among those not tried; in a conditional space each
-group of parameters that are active together has a CMA-ES of its own, which learns only from trials in which it was
-active; the margin is off by default: rounded coordinates without it found better points within 60 to 120 trials, where it
-keeps configurations in play that the search has left behind.
+Differences from the papers: lambda is three quarters of the tutorial's, since searches of hyperparameters are short; a
+configuration that has been tried is drawn anew, at last uniformly among those not tried; in a conditional space each group of
+parameters that are active together has a CMA-ES of its own, which learns only from trials in which it was active; a point
+outside the cube is drawn again, at last cut at its border, and no axis of the distribution grows longer than half the cube; a
+restart keeps the probabilities of the options; the margin is off by default: rounded coordinates without it found better points
+within 60 to 120 trials, where it keeps configurations in play that the search has left behind.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 
 from workbench.models.cma_state import CMAState
+from workbench.space import Array
 
 Restart = Literal["ipop", "bipop"]
 
@@ -42,7 +43,7 @@ class Start:
         return self.lam * len(self.best)
 
 
-def end_of(start: Start, state: CMAState, losses: np.ndarray, tolx: float) -> str:
+def end_of(start: Start, state: CMAState, losses: Array, tolx: float) -> str:
     """Say why the run is over after a generation with these losses; an empty text if it goes on."""
     n, lam = len(state.mean), start.lam
     _, D = state.axes

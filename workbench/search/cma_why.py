@@ -142,7 +142,9 @@ def probabilities(history: History, why: CMAExplanation, name: str) -> Array:
     for branch in generations(history, why.settings).branches:
         if column in branch.part.choices:
             return branch.q[branch.part.choices.index(column)].copy()
-    return np.ones(1)
+        if column in branch.part.numeric:
+            raise ValueError(f"{name!r} is a coordinate: it has no options with probabilities.")
+    return np.ones(1)  # one value alone
 
 
 def is_numeric(history: History, why: CMAExplanation, name: str) -> bool:

@@ -23,18 +23,18 @@ u            the trial vector
 
 Differences from the paper: which trial a result belongs to cannot be read off the history, so slots are tied to the order of
 results: the k-th result competes in slot k mod P, and the member of a slot is simply the best of its results (of equals the
-newest). A suggestion made when n results are known and m trials run is meant for slot (n + m) mod P. With one worker this
-is the paper's algorithm with immediate replacement; with several workers a trial vector that is told early or late competes
-with the member of a neighbouring slot, and a point that a user or another algorithm tried competes like any other: in every
-case no result is lost or counted twice, and no slot ever gets worse. F is drawn anew for each trial ("dither", Das, Konar &
-Chakraborty 2005). A gene that left [0, 1] is put halfway between the target and the end that it passed (Zhang & Sanderson
-2009). In the Hamming space of an unordered choice a + F (b - c) means: the option of a, but where b and c differ, with
-probability F that of b (after Moraglio & Togelius 2009); and with probability ``REDRAW`` another option, as those that no
-member has could never come back. In a conditional space donors are drawn from members with the same active parameters as
-the base where there are enough; a gene that the base lacks is copied from the point to which the difference leads, and one
-that target and mutant lack is drawn anew. Repeats are not proposed. F and CR are not adapted: the success histories of JADE and
-SHADE (Tanabe & Fukunaga 2013) were tried and did not help within a hundred or two trials (geometric mean of the
-regret over ten problems and 20 seeds: 0.020 with them, 0.019 without).
+newest). A suggestion made when n results are known and m trials run is meant for slot (n + m) mod P. With one worker this is
+the paper's algorithm with immediate replacement; with several workers a trial vector that is told early or late competes with
+the member of a neighbouring slot, and a point that a user or another algorithm tried competes like any other: in every case no
+result is lost or counted twice, and no slot ever gets worse. F is drawn anew for each trial ("dither", Das, Konar & Chakraborty
+2005). A gene that left [0, 1] is put halfway between the target and the end that it passed (Zhang & Sanderson 2009). In the
+Hamming space of an unordered choice a + F (b - c) means: the option of a, but where b and c differ, with probability F that of
+b (after Moraglio & Togelius 2009); and with probability ``REDRAW`` another option, as those that no member has could never come
+back. In a conditional space donors are drawn from members with the same active parameters as the base where there are enough; a
+gene that the base lacks is copied from the point to which the difference leads, and one that target and mutant lack is drawn
+anew. Repeats are not proposed. The first population is a scrambled Sobol sequence. F and CR are not adapted: the success
+histories of JADE and SHADE (Tanabe & Fukunaga 2013) were tried and did not help within a hundred or two trials (geometric mean
+of the regret over ten problems and 20 seeds: 0.020 with them, 0.019 without).
 """
 
 from __future__ import annotations

@@ -12,14 +12,13 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from workbench.history import Drawn, Explanation, History, Suggestion
+from workbench.search.quasi_random import point
 from workbench.search.untried import at_random, comparable, draw_fresh, is_in
 from workbench.space import Array, Choice, Space
 
 ATTEMPTS = 30  # offspring that may be forbidden or known before one is drawn at random
-N_SOBOL = 256
 
 Bools = NDArray[np.bool_]
 
@@ -76,18 +75,12 @@ def start_point(history: History, known: Array, rng: np.random.Generator, size: 
     """Give the next member of the first population: scrambled Sobol points, spread evenly over the space."""
     space = history.space
     number = len(history) + len(history.pending)
-    if len(space):
-        points = space.snap(_sobol(len(space), history.seed)[number:number + ATTEMPTS])
-        for x in points[~space.is_forbidden(points)]:
-            if not is_in(comparable(x), known):
-                return Suggestion(x, Drawn(f"scrambled Sobol point {number + 1} of {size}, a first {what}"))
+    for k in range(ATTEMPTS if len(space) else 0):
+        x = space.snap(point("sobol", len(space), (history.seed, 11), number + k)[None])[0]
+        if not space.is_forbidden(x[None])[0] and not is_in(comparable(x), known):
+            return Suggestion(x, Drawn(f"scrambled Sobol point {number + 1} of {size}, a first {what}"))
     x, _ = draw_fresh(space, known, rng)
     return Suggestion(x, Drawn(f"at random, a first {what} ({number + 1} of {size})"))
-
-
-@lru_cache(maxsize=16)
-def _sobol(d: int, seed: int) -> Array:
-    return np.asarray(qmc.Sobol(d, seed=np.random.default_rng([seed, 11])).random(N_SOBOL))
 
 
 def new_or_random(history: History, known: Array, make: Callable[[], tuple[Array, Explanation]],

@@ -21,13 +21,13 @@ eta          its distribution index: the larger, the closer a child to a parent
 w            widths of the Gaussian mutation
 ===========  =====================================================================
 
-Differences from the paper: the population is read off the history and never stored. As every child joins and one member
-leaves, P is always the ``population_size`` best of all results (elitism) or the newest ones (age). That is a steady state,
-(mu + 1), not generations, and it holds for any order of results: late ones of parallel runs and points that a user or
-another algorithm tried join the population like children. (Real et al. let a child join when it is born, which is the same
-for one worker.) Of equal configurations only one is in P. In a conditional space a branch of parameters exists only in the
-parents that chose it, so it is inherited as a whole, together or blended if both have it; what a mutation switches on is
-drawn anew. A configuration that was tried already is not proposed again.
+Differences from the paper: the population is read off the history and never stored. As every child joins and one member leaves,
+P is always the ``population_size`` best of all results (elitism) or the newest ones (age). That is a steady state, (mu + 1),
+not generations, and it holds for any order of results: late ones of parallel runs and points that a user or another algorithm
+tried join the population like children. (Real et al. let a child join when it is born, which is the same for one worker.) Of
+equal configurations only one is in P. In a conditional space a branch of parameters exists only in the parents that chose it,
+so it is inherited as a whole, together or blended if both have it; what a mutation switches on is drawn anew. A configuration
+that was tried already is not proposed again. The first population is a scrambled Sobol sequence.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ class Genetic:
     Parameters
     ----------
     population_size
-        Trials in the population, and in the random start.
+        Trials in the population, and in the start.
     tournament_size
         Members in a tournament: 1 is blind, the whole population takes the best always.
     crossover

@@ -17,7 +17,7 @@ uncertainty away around them ("kriging believer", Ginsbourger, Le Riche & Carrar
 questions one after the other. Noisy EI draws the losses of running trials instead, and Thompson draws differ by themselves.
 
 A suggestion costs O(n²) from 256 trials on (hyperparameters are fitted again when n has grown by a twentieth, to 64 of the
-best and 192 others) and O(1) from 1000 on: the model then knows the best quarter and a random choice of the others.
+best and 192 others) and O(1) from 1000 on: the model then knows the 250 best, 750 others, and all since the last of these fits.
 
 Notation
 --------

@@ -18,6 +18,14 @@ tried. A parameter that c lacks and the finer grid switches on takes the middle 
 still run, other workers go on with the next, around the best known so far; when the last result is in, the next grid lies
 where it belongs, and what was tried elsewhere counts as a result like any other.
 
+Notation
+--------
+===========  ======================================================
+lambda_j     a parameter, k_j its number of values
+c            the point that a finer grid surrounds, (d,)
+h_r          distance of neighbouring values of the r-th finer grid
+===========  ======================================================
+
 Differences from the textbook: the order is shuffled (by default), so that a grid stopped half-way has looked
 everywhere. Refining is off by default: a grid is chosen for being a fixed design that ends, and a finer one has up to
 3^d points around one place, which stays in the valley that the first grid found.

@@ -233,7 +233,7 @@ def bohamiann(history: History, *, n_chains: int, n_steps: int, seed: int) -> Ne
     """Draw networks from the posterior: chains begin at the last milestone, and go on with the trials since.
 
     A chain that has reached the posterior of the first m trials is near that of n ≥ m; so the scales that it adapted are
-    kept, and a sixth of the steps is enough. Its first draws are forgotten.
+    kept, and a fifth of the steps is enough, of which the first two draws of each chain are forgotten.
     """
     features, transform, y = _prepared(history)
     n, m = len(y), last_milestone(len(y), 3)

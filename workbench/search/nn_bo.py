@@ -27,8 +27,8 @@ Differences from the papers: log-EI instead of EI. DNGO: its linear regression t
 was fitted to the same few trials; so alone it is far too sure of itself (on four test functions with 40 trials, errors were ten
 times as large as it expected). Two remedies: several networks side by side, whose disagreement counts (``n_networks=1`` is the
 paper's), and variances calibrated by cross-validation. The quadratic prior mean is part of the linear regression.
-BOHAMIANN: the step budget is a hundredth of the paper's so that a suggestion takes a second; raise ``n_steps`` for more
-exact chains. Between milestones chains go on from where they stood.
+BOHAMIANN: 600 steps of each chain at a milestone and 120 between them, where chains go on from where they stood, instead of
+13,000, so that a suggestion takes a second or so; raise ``n_steps`` for more exact chains.
 """
 
 from __future__ import annotations

@@ -19,17 +19,17 @@ chi          constriction, 2 / (phi - 2 + sqrt(phi² - 4 phi)) with phi = phi_1 
 
 Differences from the papers: which particle made a result cannot be read off the history, so the k-th result is a position of
 particle k mod ``swarm_size``, and a suggestion made when n results are known and m trials run moves particle (n + m) mod
-``swarm_size``. The velocity is not stored either: x was reached by it, so it is the difference between the last two
-positions, v = x_t - x_(t-1). With one worker and continuous parameters that is the papers' algorithm (bests are updated
-after every trial, not after every sweep). With several workers a result that overtakes another is taken for a position of the
-neighbouring particle, and a point that a user or another algorithm tried for a position like any other: the particle then
-seems to have flown there, at no more than v_max; no result is lost, and p and g are always among the best seen. Positions are
-cut at the ends of [0, 1], and a velocity is then what is left of it. The first velocity is half of the way to a random
-point (Clerc 2012, "Standard particle swarm optimisation"). A parameter with levels is rounded at random to one of the two
-next to it, such that the mean is x: else moves under half a level would never happen. For an unordered choice, velocity has no
-meaning; it follows the geometric particle swarm (Moraglio, Di Chio & Poli 2007): the option of x, p or g with
-probabilities in proportion to 1, phi_1 r_1 and phi_2 r_2, and with probability ``REDRAW`` another one. In a conditional space
-a pull counts where both ends have the parameter; what the particle lacks it copies from g or p, else it is drawn anew. A
+``swarm_size``. The velocity is not stored either: x was reached by it, so it is the difference between the last two positions,
+v = x_t - x_(t-1). With one worker and continuous parameters that is the papers' algorithm (bests are updated after every trial,
+not after every sweep). With several workers a result that overtakes another is taken for a position of the neighbouring
+particle, and a point that a user or another algorithm tried for a position like any other: the particle then seems to have
+flown there, at no more than v_max; no result is lost, and p and g are always among the best seen. Positions are cut at the ends
+of [0, 1], and a velocity is then what is left of it. The first velocity is half of the way to a random point (Clerc 2012,
+"Standard particle swarm optimisation"), the first positions a scrambled Sobol sequence. A parameter with levels is rounded at
+random to one of the two next to it, such that the mean is x: else moves under half a level would never happen. For an unordered
+choice, velocity has no meaning; it follows the geometric particle swarm (Moraglio, Di Chio & Poli 2007): the option of x, p or
+g with probabilities in proportion to 1, phi_1 r_1 and phi_2 r_2, and with probability ``REDRAW`` another one. In a conditional
+space a pull counts where both ends have the parameter; what the particle lacks it copies from g or p, else it is drawn anew. A
 particle that would repeat a configuration draws r_1 and r_2 again.
 """
 
@@ -196,8 +196,8 @@ class ParticleSwarm:
         known = self.neighbours(particle, len(bests))
         leader = min((int(bests[i]) for i in known), key=lambda row: (history.y[row], -row))
         x, p, g = X[rows[-1]], X[bests[particle]], X[leader]
-        towards = X[rows[-2]] if len(rows) > 1 else x - (rng.random(d) - x) / 2  # ~ U: the first velocity
-        v = np.clip(np.nan_to_num(x - towards), -self.v_max, self.v_max)
+        before = X[rows[-2]] if len(rows) > 1 else x - (rng.random(d) - x) / 2  # a velocity half of the way to a point ~ U
+        v = np.clip(np.nan_to_num(x - before), -self.v_max, self.v_max)
 
         chi, number = constriction(self.phi_1 + self.phi_2), ~genes.choices(space)
         r_1, r_2 = rng.random(d), rng.random(d)  # ~ U(0, 1)^d

@@ -12,6 +12,13 @@ Bengio (2012, section 4) and Bousquet et al. (2017), "Critical hyper-parameters:
 Any first n points are spread evenly, along each parameter and jointly: a Sobol sequence has 2^m of its first 2^m points in
 different cells of width 2^-m of every parameter, where random points leave a third of the cells empty.
 
+Notation
+--------
+===========  ======================================================
+i            number of a trial, from 0
+m            exponent of a power of two
+===========  ======================================================
+
 Differences from the papers: none in the sequences (``scipy.stats.qmc``); step 3, which they do not need. In a conditional
 space only the trials in which a parameter is active use its coordinate, and these are spread less evenly.
 """
@@ -62,23 +69,25 @@ class QuasiRandom:
         number = len(history) + len(history.pending)
         known = tried(history)
         named = f"{self.sequence.capitalize()} point {number + 1}"
-        first = space.snap(self._point(d, history.seed, 0, number)[None])
+        first = space.snap(point(self.sequence, d, (history.seed, 0, d), number)[None])
         if not space.is_forbidden(first)[0] and not is_in(comparable(first[0]), known):
             return Suggestion(first[0], Drawn(f"scrambled {named}"))
         for k in range(MAX_REPLACED):
-            x = space.snap(self._point(d, history.seed, 1, number * MAX_REPLACED + k)[None])
+            x = space.snap(point(self.sequence, d, (history.seed, 1, d), number * MAX_REPLACED + k)[None])
             if not space.is_forbidden(x)[0] and not is_in(comparable(x[0]), known):
                 return Suggestion(x[0], Drawn(f"in the place of {named}, which is forbidden or was tried"))
         return at_random(history, rng, "all points near at hand are forbidden or were tried")
 
-    def _point(self, d: int, seed: int, stream: int, number: int) -> Array:
-        return np.asarray(_block(self.sequence, d, seed, stream, number // BLOCK)[number % BLOCK])
+
+def point(sequence: Sequence, d: int, seed: tuple[int, ...], number: int) -> Array:
+    """Return one point of a scrambled sequence, shape (d,), counted from 0; Halton's where Sobol's has too few dimensions."""
+    return np.asarray(_block(sequence, d, seed, number // BLOCK)[number % BLOCK])
 
 
 @lru_cache(maxsize=64)
-def _block(sequence: Sequence, d: int, seed: int, stream: int, block: int) -> Array:
+def _block(sequence: Sequence, d: int, seed: tuple[int, ...], block: int) -> Array:
     """Points block * BLOCK … of a sequence, shape (BLOCK, d)."""
-    rng = np.random.default_rng([seed, stream, d])
+    rng = np.random.default_rng(seed)
     if sequence == "sobol" and d <= MAX_SOBOL:
         made: qmc.QMCEngine = qmc.Sobol(d, scramble=True, seed=rng)
     else:

@@ -8,7 +8,21 @@
 
 The second line is TPE's own prior (Bergstra et al. 2011, section 4, where it is the distribution the user draws from) with
 the user's belief pi in its place. The third has the decaying exponent of πBO (Hvarfner et al. 2022: acquisition times
-pi^(beta / n)): a right belief guides the first models, a wrong one fades. g keeps its flat kernel.
+pi^(beta / n), eq. 6): a right belief guides the first models, a wrong one fades. g keeps its flat kernel.
+
+Notation
+--------
+===========  ==================================================================
+n            trials in the group
+K_k, K_0     kernel of the k-th good trial, and the flat kernel
+w_k, w_0     their weights: the former sum to 1, the latter is a share of l
+pi           the user's belief, a density (``beliefs``)
+beta         how many trials' worth the belief is
+e            share of the belief in the prior, and its exponent in the score
+===========  ==================================================================
+
+Differences from the papers: TPE's prior becomes flat again as trials come in, where Bergstra et al. keep the user's; the
+exponent is at most 1; both uses of the belief are our combination.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ Springenberg, Klein, Falkner & Hutter 2016, "Bayesian optimization with robust B
     U(θ) = Σ_i [(y_i - f(x_i))² / 2σ² + ½ log σ²] - log p(θ)                                       (their eqs. 4, 6)
     θ ~ exp(-U)   by scale-adapted SGHMC                                                            (sghmc.py)
 
-Every weight is ~ N(0, 1) in θ and is divided by the root of its layer's inputs, so that f has variance of order 1
-whatever the width; log σ² ~ N(log 1e-3, 1).
+Every weight is ~ N(0, 1) in θ; it is divided by the root of its layer's inputs (and in the later layers multiplied by 1.4, since
+a tanh shrinks), so that f has variance of order 1 whatever the width; log σ² ~ N(log 1e-3, 1).
 
 Notation
 --------
@@ -42,6 +42,7 @@ WIDTH = 50
 BATCH = 256
 STEP_SIZE = 0.1
 LARGEST_EPS = 0.015  # of ε = STEP_SIZE / √n: chains with larger steps fly apart on a dozen data
+GAINS = (1.0, 1.4, 1.4)  # of each layer: the deviation of a weight times the root of the layer's inputs
 LOG_NOISE = (math.log(1e-3), 1.0)  # mean and deviation of log σ²
 
 
@@ -53,12 +54,9 @@ class Layout:
     ----------
     n_features
         F.
-    gains
-        Deviation of a layer's weights, times the root of its inputs.
     """
 
     n_features: int
-    gains: tuple[float, float, float] = (1.0, 1.4, 1.4)
 
     @property
     def shapes(self) -> tuple[tuple[int, int], ...]:
@@ -73,7 +71,7 @@ class Layout:
     def parts(self) -> list[tuple[slice, slice, float]]:
         """Return for each layer where its weights and its biases stand, and the deviation of a weight."""
         out, k = [], 0
-        for (i, o), gain in zip(self.shapes, self.gains, strict=True):
+        for (i, o), gain in zip(self.shapes, GAINS, strict=True):
             out.append((slice(k, k + i * o), slice(k + i * o, k + (i + 1) * o), gain / math.sqrt(i)))
             k += (i + 1) * o
         return out

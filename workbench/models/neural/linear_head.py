@@ -50,14 +50,11 @@ class LinearHead:
         Of w, shapes (D,) and (D, D), over all (α, β) of the grid.
     noise
         Mean of 1/β.
-    alpha
-        Its mode.
     """
 
     mean: Array
     covariance: Array
     noise: float
-    alpha: float
 
 
 class Evidence:
@@ -123,10 +120,10 @@ def fit(Phi: Array, y: Array) -> LinearHead:
     p = np.exp(log_p - log_p.max())
     p /= p.sum()
     keep = p > 1e-6
-    return mixture(evidence, np.exp(nodes[keep, 0]), np.exp(nodes[keep, 1]), p[keep] / p[keep].sum(), math.exp(u[0]))
+    return mixture(evidence, np.exp(nodes[keep, 0]), np.exp(nodes[keep, 1]), p[keep] / p[keep].sum())
 
 
-def mixture(evidence: Evidence, alpha: Array, noise: Array, p: Array, best_alpha: float) -> LinearHead:
+def mixture(evidence: Evidence, alpha: Array, noise: Array, p: Array) -> LinearHead:
     """Match mean and covariance of Σ_g p_g N(m_g, K_g⁻¹)."""
     k = evidence.s / noise[:, None] + alpha[:, None]  # (G, D)
     m = evidence.c / noise[:, None] / k
@@ -134,4 +131,4 @@ def mixture(evidence: Evidence, alpha: Array, noise: Array, p: Array, best_alpha
     spread = m - mean
     C = np.diag(p @ (1.0 / k)) + spread.T @ (p[:, None] * spread)
     V = evidence.V
-    return LinearHead(V @ mean, V @ C @ V.T, float(p @ noise), best_alpha)
+    return LinearHead(V @ mean, V @ C @ V.T, float(p @ noise))

@@ -1,7 +1,11 @@
 """Train a multilayer perceptron on targets, for the sake of its last hidden layer (Snoek et al. 2015, section 3).
 
 The weight decay decides whether the last layer means anything: too small, and networks bend to the noise of the trials, which
-the linear regression on top then takes for certain. It is chosen by cross-validation.
+the linear regression on top then takes for certain. It is chosen by cross-validation::
+
+    for each decay, for each of 4 folds: train on the other folds, side by side
+    decay = the one of the least squared error on the folds left out
+    train n_networks on all rows with it, and drop their linear output
 
 Differences from the paper: the layers' sizes are fixed, and the weight decay is chosen anew as trials come in, where the paper
 tuned both beforehand by Bayesian optimisation; decoupled weight decay (Loshchilov & Hutter 2019) and Adam with a falling step
@@ -20,6 +24,7 @@ from numpy.typing import NDArray
 from workbench.models.neural.network import TanhNetwork, minibatches, normalise
 from workbench.space import Array
 
+WIDTH, DEPTH = 50, 3  # of the tanh layers
 BATCH = 64
 LEARNING_RATE = 0.01
 DECAYS = (0.003, 0.01, 0.03)  # to choose from
@@ -27,7 +32,7 @@ N_FOLDS = 4
 GAIN = 0.7  # deviation of what enters the first tanh
 
 
-def train(Z: Array, y: Array, *, middle: Array, seed: int, steps: int, n_networks: int, decay: float = DECAYS[1]) -> TanhNetwork:
+def train(Z: Array, y: Array, *, middle: Array, seed: int, steps: int, n_networks: int, decay: float) -> TanhNetwork:
     """Minimise the squared error of a linear output on tanh layers; return the networks without that output.
 
     Parameters
@@ -86,17 +91,17 @@ def cross_validate(Z: Array, y: Array, *, middle: Array, seed: int, steps: int) 
     return CrossValidation(networks, fold, min(DECAYS, key=lambda decay: errors[decay]))
 
 
-def _fit(Z: Array, y: Array, rows: Sequence[NDArray[np.intp]], decay: Array, *, middle: Array, seed: int, steps: int,
-         width: int = 50, depth: int = 3) -> tuple[TanhNetwork, Array, Array]:
+def _fit(Z: Array, y: Array, rows: Sequence[NDArray[np.intp]], decay: Array, *, middle: Array, seed: int,
+         steps: int) -> tuple[TanhNetwork, Array, Array]:
     """Train one network per entry of ``rows`` on these rows, with its own decay; return hidden layers, output and its level."""
     import torch
 
     rng = np.random.default_rng(seed)
-    M, sizes = len(rows), [Z.shape[1]] + [width] * depth
+    M, sizes = len(rows), [Z.shape[1]] + [WIDTH] * DEPTH
     W = [torch.tensor((GAIN if i == 0 else 1.0) / math.sqrt(sizes[i]) * rng.standard_normal((M, *sizes[i:i + 2])),
-                      requires_grad=True) for i in range(depth)]  # ~ N(0, gain² / in)
-    b = [torch.tensor(0.5 * rng.standard_normal((M, 1, width)), requires_grad=True) for _ in range(depth)]
-    out = torch.zeros((M, width, 1), dtype=torch.float64, requires_grad=True)
+                      requires_grad=True) for i in range(DEPTH)]  # ~ N(0, gain² / in)
+    b = [torch.tensor(0.5 * rng.standard_normal((M, 1, WIDTH)), requires_grad=True) for _ in range(DEPTH)]
+    out = torch.zeros((M, WIDTH, 1), dtype=torch.float64, requires_grad=True)
     level = torch.zeros((M, 1, 1), dtype=torch.float64, requires_grad=True)
     X, t = torch.from_numpy(normalise(Z, middle)), torch.from_numpy(y[:, None].copy())
     size = min(BATCH, *(len(r) for r in rows))
