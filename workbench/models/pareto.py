@@ -1,9 +1,10 @@
-"""Several losses at once: who dominates whom, and how much of the space is dominated.
+"""Several losses at once: who dominates whom, in which front and how crowded, and how much of the space is dominated.
 
 All losses are minimised; a row is a trial, a column a loss. Row a *dominates* row b if it is nowhere worse and somewhere
 better: a ≼ b and a ≠ b. What nobody dominates is the Pareto set. Equal rows do not dominate each other.
 
-Sources: Beume 2009 and While, Bradstreet & Barone 2012 (hypervolume by slices, and by exclusive parts, "WFG").
+Sources: Deb, Pratap, Agarwal & Meyarivan 2002 (fronts and crowding distance of NSGA-II, sections III-A and III-B); Beume 2009
+and While, Bradstreet & Barone 2012 (hypervolume by slices, and by exclusive parts, "WFG").
 
 Notation
 --------
@@ -13,11 +14,15 @@ Notation
 ``HV``   volume of {z : a ≼ z ≼ r for some row a of Y}
 =======  ===============================================================================================
 
-Difference from the papers: WFG here neither sorts the rows anew at each depth nor slices off a loss, which saves time from
-five losses on (200 rows of five losses take half a minute), not exactness.
+Differences from the papers: two losses are ranked in one sweep, as by Jensen (2003), in n log n steps. The crowding distance
+divides by the range of a loss within the front, as its authors' program does, and a loss that does not differ there has no ends.
+WFG here neither sorts the rows anew at each depth nor slices off a loss, which saves time from five losses on (200 rows of five
+losses take half a minute), not exactness.
 """
 
 from __future__ import annotations
+
+from bisect import bisect_right
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +66,59 @@ def _non_dominated_2d(Y: Array) -> Bools:
     kept = np.empty(len(Y), dtype=bool)
     kept[order] = lower | ((first == first[last]) & (second == second[last]))
     return kept
+
+
+def ranks(Y: Array) -> NDArray[np.intp]:
+    """Return each row's front, counted from 0: the Pareto set, then what only the fronts before it dominate, shape (n,).
+
+    The fast non-dominated sort of Deb et al. 2002, section III-A.
+    """
+    Y = np.asarray(Y, dtype=float)
+    if Y.shape[1] <= 2:
+        return _ranks_2d(Y)
+    D = dominates(Y, Y)  # row p holds S_p, the rows that p dominates
+    dominating = D.sum(axis=0)  # n_p: how many dominate p
+    out = np.full(len(Y), -1, dtype=np.intp)
+    front, rank = np.flatnonzero(dominating == 0), 0
+    while len(front):
+        out[front] = rank
+        dominating = dominating - D[front].sum(axis=0)
+        front, rank = np.flatnonzero((dominating == 0) & (out < 0)), rank + 1
+    return out
+
+
+def _ranks_2d(Y: Array) -> NDArray[np.intp]:
+    """From left to right a row joins the first front that lies above it everywhere so far: fronts end ever higher."""
+    rows, place = np.unique(Y, axis=0, return_inverse=True)  # sorted; equal rows share a front
+    ends: list[float] = []  # lowest second loss of each front so far
+    found = np.empty(len(rows), dtype=np.intp)
+    for i, y in enumerate(rows[:, -1].tolist()):
+        rank = bisect_right(ends, y)  # the fronts that end no higher than y dominate it
+        ends[rank:rank + 1] = [y]
+        found[i] = rank
+    return found[place.ravel()]
+
+
+def crowding_distance(Y: Array, rank: NDArray[np.intp]) -> Array:
+    """How far its neighbours in a row's front are apart, summed over the losses (Deb et al. 2002, section III-B), shape (n,).
+
+    Half the perimeter of the box between the neighbours, each loss divided by its range in the front. Infinite at both ends of
+    every loss that differs within the front.
+    """
+    total = np.zeros(len(Y))
+    for y in Y.T:
+        finite = y[np.isfinite(y)]
+        y = np.clip(y, finite.min(initial=0.0), finite.max(initial=0.0)) / 2  # halves: no difference overflows
+        order = np.lexsort((y, rank))  # front by front
+        v, front = y[order], rank[order]
+        first = np.append(True, front[1:] != front[:-1])[:len(v)]
+        last = np.append(first[1:], True)[:len(v)]
+        width = np.repeat(v[last] - v[first], np.diff(np.flatnonzero(np.append(first, True))))
+        gap = np.full(len(v), np.inf)
+        inner = np.flatnonzero(~first & ~last & (width > 0))
+        gap[inner] = (v[inner + 1] - v[inner - 1]) / width[inner]
+        total[order] += np.where(width > 0, gap, 0.0)
+    return total
 
 
 def hypervolume(Y: Array, reference: Array) -> float:
