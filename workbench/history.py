@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -31,6 +31,13 @@ class History:
         Trials that still run, shape (k, d), in order of their numbers.
     steps
         Steps that each finished trial was given, shape (n,).
+    budgets
+        Steps at which a scheduler compares trials, ascending; empty without a scheduler.
+    by_budget
+        Losses of the finished trials at these steps, shape (n, len(budgets)); nan where a trial was stopped before. One that
+        ended by itself has its last loss there, a failed one +inf.
+    pending_by_budget
+        The same of trials that still run or wait, shape (k, len(budgets)).
     seed
         Seed of the run: for what all suggestions of a run share, such as one scrambled Sobol sequence. What differs
         from trial to trial comes from the ``rng`` that ``suggest`` gets.
@@ -46,6 +53,9 @@ class History:
     steps: Array
     seed: int = 0
     memo: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    budgets: tuple[int, ...] = ()
+    by_budget: Array = field(default_factory=lambda: np.empty((0, 0)), repr=False)
+    pending_by_budget: Array = field(default_factory=lambda: np.empty((0, 0)), repr=False)
 
     @classmethod
     def of(cls, space: Space, x: Array, y: Array, *, pending: Array | None = None, seed: int = 0) -> History:
@@ -70,7 +80,7 @@ class History:
         prefix = rows.start in (None, 0) and rows.step in (None, 1)
         none = np.empty((0, len(self.space)))
         return History(self.space, self.x[rows], self.y[rows], none, self.steps[rows], self.seed,
-                       self.memo if prefix else {})
+                       self.memo if prefix else {}, self.budgets, self.by_budget[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +132,3 @@ def refusal(algorithm: Any, n_losses: int) -> str:
     return (f"{type(algorithm).__name__} searches for the best of one loss, got a run of {n_losses} losses. Take "
             "wb.Random(), wb.QuasiRandom() or one of Optuna's samplers such as optuna.samplers.NSGAIISampler(), or return one "
             "loss, such as a weighted sum.")
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A scheduler's word on a trial after a step."""
-
-    keep: bool
-    why: Explanation
-
-
-class Scheduler(Protocol):
-    """Decides after each step whether a trial goes on."""
-
-    def judge(self, curve: Sequence[float], others: Sequence[Sequence[float]]) -> Verdict:
-        """Judge a trial by its losses so far, one per step, and by those of the other trials."""
-        ...

@@ -13,12 +13,13 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from workbench.errors import ConfigError, SearchExhausted, StorageError
-from workbench.history import Algorithm, Explanation, History, Scheduler
+from workbench.history import Algorithm, Explanation, History
 from workbench.ledger import SKIPPED, Ledger, Saw, in_told_order, loss_of, n_steps, state_of
 from workbench.losses import Loss, Sign
 from workbench.objective import ConfigSteps, Objective, OptunaSteps, Steps
 from workbench.optuna_distributions import suggest_from
 from workbench.rows import Rows, fits
+from workbench.schedule import Scheduler
 from workbench.space import Config, Space
 from workbench.workers import Lines
 

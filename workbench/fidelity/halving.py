@@ -1,0 +1,302 @@
+"""Successive halving with promotion (Jamieson & Talwalkar 2016; the inner loop of Li et al. 2018, Algorithm 1).
+
+::
+
+    1  n_0 configurations begin, and run to r_0 steps
+    2  for i = 0, 1, …: when all n_i have r_i steps, the n_(i+1) best go on to r_(i+1) steps, from where they stopped;
+       the others stop
+    3  what has R steps is finished; the next bracket begins
+
+The result is that of the paper whatever the number of workers, and none of them waits longer than it must:
+
+* a configuration that n_(i+1) others beat already is stopped at once;
+* a worker that would wait for the last of a rung takes one that is certain to be promoted: at rank k, with m results of the
+  rung still open, k + m ≤ n_(i+1);
+* if there is none, it begins the next bracket.
+
+Notation
+--------
+=========  ====================================================================
+n_i, r_i   configurations of rung i, and the steps that they reach (``Rung``)
+R          most steps of a configuration: those of a bracket's last rung
+k          rank of a configuration in its rung, from 1; of equals the older is better
+m          results of the rung that are still open
+=========  ====================================================================
+
+Differences from the papers: steps are never run twice, as paused trials keep what they have learnt. A trial that ends by itself
+before its rung's steps counts with its last loss on all later rungs, a failed one as the worst. A bracket that is cut short
+because no more trials begin is halved in the same proportions.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from workbench.fidelity import brackets
+from workbench.fidelity.brackets import Bracket
+from workbench.history import Explanation
+from workbench.schedule import Action, Verdict, finite
+
+
+@dataclass(frozen=True, slots=True)
+class OnRung(Explanation):
+    """Where a trial stands in its bracket, and what follows.
+
+    Attributes
+    ----------
+    bracket, rung
+        Counted from 0.
+    n_rungs
+        Rungs of the bracket.
+    action
+        As in ``Verdict``.
+    goal
+        Steps that the trial may run to now.
+    rank
+        In its rung, from 1, among ``known`` results; 0 while it has none there.
+    size, promoted
+        n_i and n_(i+1); the latter is 0 on the last rung.
+    """
+
+    bracket: int
+    rung: int
+    n_rungs: int
+    action: Action
+    goal: int
+    rank: int = 0
+    known: int = 0
+    size: int = 0
+    promoted: int = 0
+
+    def summary(self) -> str:
+        """Say in one plain sentence where the trial stands."""
+        where = f"bracket {self.bracket + 1}, rung {self.rung + 1} of {self.n_rungs}"
+        if not self.rank:
+            return f"Begins in {where}, with {self.goal} step{'s' * (self.goal != 1)}."
+        place = f"{where}: rank {self.rank} of {self.known} known so far, {self.size} in all"
+        match self.action:
+            case "go":
+                return f"Promoted to {self.goal} steps from {place}; {self.promoted} go on."
+            case "stop":
+                return f"Stopped in {place}; only {self.promoted} go on."
+            case "wait":
+                return f"Waits in {place}; {self.promoted} go on."
+        return f"Finished with {self.goal} steps in {place}."
+
+
+@dataclass(slots=True)
+class _Rung:
+    """Results of one rung, sorted, and what was decided."""
+
+    n: int
+    r: int
+    results: list[tuple[float, int]] = field(default_factory=list)  # (loss, trial)
+    passed: set[int] = field(default_factory=set)  # promoted from here
+    out: set[int] = field(default_factory=set)
+
+    @property
+    def open(self) -> int:
+        """Results that are still to come."""
+        return self.n - len(self.results)
+
+
+class _Bracket:
+    """A bracket under way."""
+
+    def __init__(self, index: int, plan: Bracket) -> None:
+        self.index, self.plan = index, plan
+        self.rungs = [_Rung(rung.n, rung.r) for rung in plan]
+        self.n_begun = 0
+
+    @property
+    def room(self) -> int:
+        return self.rungs[0].n - self.n_begun
+
+    def size(self, i: int) -> int:
+        """How many reach rung i; none beyond the last."""
+        return self.rungs[i].n if i < len(self.rungs) else 0
+
+    def cut(self) -> None:
+        """Make do with the trials that have begun, in the same proportions."""
+        for planned, rung, before in zip(self.plan, self.rungs, [None, *self.rungs], strict=False):
+            least = 1 if before is None else max(1, len(before.passed))
+            rung.n = max(min(rung.n, self.n_begun * planned.n // self.plan[0].n), least)
+
+
+@dataclass(slots=True)
+class _Place:
+    bracket: _Bracket
+    rung: int = 0
+    ended: float | None = None  # the last loss of a trial that ended by itself
+
+
+class Brackets:
+    """The books of brackets that follow each other: ``order(k)`` is the k-th."""
+
+    def __init__(self, order: Callable[[int], Bracket], budgets: Sequence[int]) -> None:
+        self._order = order
+        self._budgets = tuple(budgets)
+        self._brackets: list[_Bracket] = []
+        self._places: dict[int, _Place] = {}
+        self._unsure: list[_Bracket] = []  # brackets with undecided results
+
+    @property
+    def budgets(self) -> tuple[int, ...]:
+        """Steps at which trials are compared, ascending."""
+        return self._budgets
+
+    def begin(self, trial: int, *, instead_of: int | None = None) -> Verdict:
+        """Give a new trial its place: that of an interrupted one, or the next in the newest bracket, or in a new one."""
+        if instead_of is not None and instead_of in self._places:
+            place = self._places[trial] = self._places.pop(instead_of)
+            rung = place.bracket.rungs[place.rung]
+            rung.results = [result for result in rung.results if result[1] != instead_of]  # it will come there again
+        else:
+            if not self._brackets or not self._brackets[-1].room:
+                self._brackets.append(_Bracket(len(self._brackets), self._order(len(self._brackets))))
+                self._unsure = [b for b in self._unsure if self._undecided(b)] + self._brackets[-1:]
+            bracket = self._brackets[-1]
+            bracket.n_begun += 1
+            place = self._places[trial] = _Place(bracket)
+        return Verdict(trial, "go", self._word(place, "go"))
+
+    def goal(self, trial: int) -> int:
+        """Steps that the trial may run to."""
+        place = self._places[trial]
+        return place.bracket.rungs[place.rung].r
+
+    def report(self, trial: int, step: int, loss: float) -> list[Verdict]:
+        """Hear the loss of a step; at the goal the rung decides."""
+        place = self._places[trial]
+        if step < place.bracket.rungs[place.rung].r:
+            return []
+        verdicts = self._result(trial, place, finite(loss))
+        if not any(v.trial == trial for v in verdicts):
+            verdicts.insert(0, Verdict(trial, "wait", self._word(place, "wait", trial)))
+        return verdicts
+
+    def end(self, trial: int, loss: float | None) -> list[Verdict]:
+        """Hear that a trial has ended by itself; its last loss counts on this and all later rungs."""
+        place = self._places[trial]
+        if place.ended is not None or trial in place.bracket.rungs[place.rung].out:
+            return []
+        place.ended = finite(loss)
+        if self._has_result(trial, place):  # failed or ended while it waited: the loss that it had stands
+            return []
+        return [v for v in self._result(trial, place, place.ended) if v.trial != trial]
+
+    def free(self) -> list[Verdict]:
+        """Promote what is certain to be promoted, if the alternative is a new bracket."""
+        if self._brackets and self._brackets[-1].room:
+            return []
+        for bracket in self._unsure:
+            for i, rung in enumerate(bracket.rungs[:-1]):
+                for k, (_, trial) in enumerate(rung.results[:max(bracket.size(i + 1) - rung.open, 0)]):
+                    if trial not in rung.passed and self._places[trial].ended is None:
+                        return self._promote(trial, bracket, i, k)
+        return []
+
+    def close(self) -> list[Verdict]:
+        """Hear that no further trial will begin: a bracket with empty places makes do with what it has."""
+        if not self._brackets or not self._brackets[-1].room:
+            return []
+        bracket = self._brackets[-1]
+        bracket.cut()
+        return [v for i in range(len(bracket.rungs)) for v in self._decide(bracket, i)]
+
+    # ---- one rung ----------------------------------------------------------------------------------------------------
+
+    def _has_result(self, trial: int, place: _Place) -> bool:
+        return any(t == trial for _, t in place.bracket.rungs[place.rung].results)
+
+    def _undecided(self, bracket: _Bracket) -> bool:
+        return bool(bracket.room) or any(rung.open or len(rung.passed) + len(rung.out) < rung.n for rung in bracket.rungs[:-1])
+
+    def _result(self, trial: int, place: _Place, loss: float) -> list[Verdict]:
+        bracket, i = place.bracket, place.rung
+        rung = bracket.rungs[i]
+        insort(rung.results, (loss, trial))
+        if i + 1 == len(bracket.rungs):
+            return [Verdict(trial, "finish", self._word(place, "finish", trial))]
+        return self._decide(bracket, i)
+
+    def _decide(self, bracket: _Bracket, i: int) -> list[Verdict]:
+        """Stop who cannot be promoted any more; when the rung is full, promote the others."""
+        if i + 1 == len(bracket.rungs):
+            return []
+        rung, m = bracket.rungs[i], bracket.size(i + 1)
+        verdicts = []
+        for _, trial in rung.results[m:]:
+            if trial not in rung.out and trial not in rung.passed:
+                rung.out.add(trial)
+                verdicts.append(Verdict(trial, "stop", self._word(self._places[trial], "stop", trial)))
+        if rung.open <= 0:
+            for k, (_, trial) in enumerate(rung.results[:m]):
+                if trial not in rung.passed:
+                    verdicts += self._promote(trial, bracket, i, k)
+        return verdicts
+
+    def _promote(self, trial: int, bracket: _Bracket, i: int, k: int) -> list[Verdict]:
+        """Let a trial go on to the next rung; one that has ended takes its loss there."""
+        rung, place = bracket.rungs[i], self._places[trial]
+        rung.passed.add(trial)
+        place.rung = i + 1
+        if place.ended is not None:
+            return [v for v in self._result(trial, place, place.ended) if v.trial != trial]
+        word = OnRung(bracket.index, i, len(bracket.rungs), "go", bracket.rungs[i + 1].r, k + 1, len(rung.results), rung.n,
+                      bracket.size(i + 1))
+        return [Verdict(trial, "go", word)]
+
+    def _word(self, place: _Place, action: Action, trial: int | None = None) -> OnRung:
+        bracket, i = place.bracket, place.rung
+        rung = bracket.rungs[i]
+        rank = 0
+        if trial is not None:
+            rank = 1 + next(k for k, (_, t) in enumerate(rung.results) if t == trial)
+        return OnRung(bracket.index, i, len(bracket.rungs), action, rung.r, rank, len(rung.results), rung.n, bracket.size(i + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class SuccessiveHalving:
+    """Many configurations with few steps each; the best of them go on with more.
+
+    Parameters
+    ----------
+    max_steps
+        R: steps of the configurations that are never stopped.
+    min_steps
+        Steps after which configurations are first compared.
+    eta
+        Of so many configurations one is promoted, and gets so many times the steps.
+    n
+        Configurations that begin in a bracket; default eta^s, so that one reaches ``max_steps``.
+    """
+
+    max_steps: int
+    min_steps: int = 1
+    eta: int = 3
+    n: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        brackets.check(self.max_steps, self.eta, self.min_steps)
+        if self.n is not None and (isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1):
+            raise brackets.RunError(f"n must be a whole number, at least 1, got {self.n!r}.")
+
+    @property
+    def brackets(self) -> tuple[Bracket, ...]:
+        """The one bracket that is repeated."""
+        s = brackets.s_max(self.max_steps, self.eta, self.min_steps)
+        return (brackets.rungs(self.n or self.eta**s, s, self.max_steps, self.eta),)
+
+    @property
+    def n_trials(self) -> int:
+        """Trials of a bracket."""
+        return self.brackets[0][0].n
+
+    def schedule(self) -> Brackets:
+        """Open the books of a run."""
+        (bracket,) = self.brackets
+        return Brackets(lambda _: bracket, [rung.r for rung in bracket])
