@@ -12,7 +12,7 @@ from scipy.stats import kstest, truncnorm
 import workbench as wb
 from tests.space_strategies import spaces
 from workbench.errors import SpaceError
-from workbench.search.beliefs import FLOOR, Beliefs, as_prior
+from workbench.search.beliefs import FLOOR, Beliefs, as_prior, check_prior, within_space
 
 SPACE = wb.Space(lr=wb.Float(1e-5, 1e-1, log=True), x=wb.Float(-1, 3), n=wb.Int(1, 300, log=True), few=wb.Int(0, 3),
                  optimizer=wb.Choice("sgd", "adam", "lamb"), size=wb.Choice("s", "m", "l", ordered=True),
@@ -198,3 +198,40 @@ def test_any_configuration_of_any_space_can_be_a_belief(space, seed, data):
     best = beliefs.log_density(space.to_unit([configs[0]]))
     if prior is configs[0]:
         assert (best >= -1e-9).all(), "a likely value is at least as likely as by chance"
+
+
+# ---- algorithms that carry a prior -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("algorithm", [wb.GPBO, wb.TPE])
+def test_a_prior_that_does_not_fit_the_space_is_refused_when_a_run_is_made_or_changed(algorithm):
+    space = wb.Space(x=wb.Float(0, 1), y=wb.Float(0, 1))
+    for prior, says in (({"lr": 0.1}, r"names 'lr'.*There are \['x', 'y'\]"), ({"x": 2.0}, "the prior of 'x' does not fit")):
+        wrong = algorithm(prior=prior)
+        with pytest.raises(SpaceError, match=says):
+            wb.optimize(lambda c: c["x"], space, algorithm=wrong)
+        with pytest.raises(SpaceError, match=says):
+            wb.Sampler(wrong, space=space)
+        run = wb.optimize(lambda c: c["x"], space, algorithm=algorithm(prior={"x": 0.2}))
+        with pytest.raises(SpaceError, match=says):
+            run.configure(algorithm=wrong)
+        assert run.algorithm == algorithm(prior={"x": 0.2})
+    with pytest.raises(SpaceError, match=r"There are \['z'\]"):
+        run.configure(space=wb.Space(z=wb.Float(0, 1)))
+    assert run.space == space
+
+
+def test_an_estimator_is_not_tuned_with_a_prior_about_what_its_space_lacks():
+    from sklearn.svm import SVC
+
+    X, y = rng(0).standard_normal((20, 2)), np.arange(20) % 2
+    with pytest.raises(SpaceError, match="names 'c', which is no parameter of this space"):
+        wb.tune(SVC(), X, y, algorithm=wb.GPBO(prior={"c": 1.0}))
+
+
+def test_within_a_part_of_the_space_only_what_is_about_it_counts():
+    part = wb.Space(x=wb.Float(-1, 3))
+    assert within_space(wb.TPE(prior=SAID), part) == wb.TPE(prior={"x": SAID["x"]})
+    assert within_space(wb.TPE(prior={"x": 1.0}), part) == wb.TPE(prior={"x": 1.0})
+    assert within_space(wb.Random(), part) == wb.Random()
+    check_prior(wb.Random(), part)

@@ -225,6 +225,27 @@ def test_an_algorithm_finds_the_best_of_an_unexplained_parameter():
     assert study.best_value < 0.01  # 25 trials; at random the median is 0.04, and 0.01 one in three
 
 
+@pytest.mark.parametrize("algorithm", [wb.GPBO, wb.TPE])
+def test_a_prior_may_be_about_some_of_the_parameters_of_a_script(algorithm):
+    def objective(trial):
+        return (trial.suggest_float("x", 0, 1) - 0.7) ** 2 + (trial.suggest_float("y", 0, 1) - 0.2) ** 2
+
+    study = optuna.create_study(sampler=wb.Sampler(algorithm(prior={"x": 0.7}, n_startup=6), seed=0))
+    study.optimize(objective, n_trials=12)
+    assert all(t.state == TrialState.COMPLETE for t in study.trials)
+    assert study.sampler.explain(11).prior == (("x", ((0.7, 1.0),)),)
+    study.enqueue_trial({"x": 0.5})  # only y is left to choose
+    study.optimize(objective, n_trials=1)
+    assert study.trials[-1].params["x"] == 0.5
+
+
+def test_a_name_in_a_prior_that_the_first_trial_lacks_is_told_once():
+    study = optuna.create_study(sampler=wb.Sampler(wb.TPE(prior={"x": 0.7, "lr": 0.1}), seed=0))
+    with pytest.warns(UserWarning, match=r"prior names \['lr'\].*it suggested \['x', 'y'\]") as said:
+        study.optimize(lambda t: t.suggest_float("x", 0, 1) + t.suggest_float("y", 0, 1), n_trials=5)
+    assert sum("prior names" in str(w.message) for w in said) == 1
+
+
 def test_two_parameters_alike_do_not_start_on_a_diagonal():
     study = optuna.create_study(sampler=wb.Sampler(wb.GPBO(), seed=0))
     params = []

@@ -12,6 +12,7 @@ import pytest
 from scipy.stats import binom, friedmanchisquare
 
 import workbench as wb
+from workbench import racing
 from workbench.events import TrialFinished
 from workbench.plots.race import FLOOR, quartiles
 from workbench.plots.race import race as draw
@@ -45,6 +46,21 @@ def test_a_lap_is_the_same_search_as_a_run_of_that_seed():
         algorithm = {"TPE": wb.TPE(n_startup=3), "random": wb.Random()}[lap.algorithm]
         run = wb.optimize(f, SPACE, algorithm=algorithm, n_trials=6, seed=lap.seed).start().wait()
         assert list(lap.losses) == [t.loss for t in run.trials.by_number.values()]
+
+
+def test_a_pause_between_two_trials_is_neither_running_nor_thinking_time():
+    course = racing.Course(f, SPACE, 3)
+    steps = racing.run_lap(course, lambda seed: wb.Random(), "random", 0)
+    for _ in range(3):
+        assert next(steps) is None
+        time.sleep(0.5)
+    lap = next(steps)
+    assert lap.thinking_s <= lap.seconds[-1] < 0.5  # three trials of a parabola; three pauses would be 1.5 s
+
+
+def test_a_prior_that_names_no_parameter_is_refused_before_the_race():
+    with pytest.raises(wb.SpaceError, match=r"names 'lr'.*There are \['x'\]"):
+        raced({"GP": wb.GPBO(prior={"lr": 0.1})})
 
 
 def test_all_algorithms_run_the_same_seeds_and_equal_algorithms_tie():

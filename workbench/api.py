@@ -24,6 +24,7 @@ from workbench.optuna_watch import resolve_study, watch_study
 from workbench.propose import Settings
 from workbench.run import ATTR_ALGORITHMS, ATTR_SETTINGS, ATTR_SPACES, Run, check_algorithm
 from workbench.search import catalogue
+from workbench.search.beliefs import check_prior
 from workbench.search.recommend import objective_kind, recommend
 from workbench.space import Space
 from workbench.store import Owner
@@ -73,6 +74,8 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
     ------
     StorageError
         If a run of that name exists.
+    RunError, SpaceError
+        If an argument is not what it should be, or the algorithm's ``prior`` names a parameter that the space lacks.
     """
     if not callable(objective):
         raise RunError(f"the objective must be a function, got {type(objective).__name__}.")
@@ -89,6 +92,8 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
     if algorithm is None:
         algorithm = recommend(space, objective_kind(objective, space), n_trials, n_losses=len(goals)).algorithm
     check_algorithm(algorithm, len(goals))
+    if space is not None:
+        check_prior(algorithm, space)
     settings = Settings(space, algorithm, n_trials, n_workers, scheduler, trial_timeout, timeout)
     study, where, owner = _create(name, goals, storage)
     study.sampler = _sampler(algorithm, space, seed)

@@ -23,7 +23,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from workbench.errors import SearchExhausted
-from workbench.history import Algorithm, Explanation, refusal
+from workbench.history import Algorithm, Explanation, History, Suggestion, refusal
 from workbench.inferred import InferredSpace, is_whole, space_from_study
 from workbench.optuna_distributions import (
     distributions,
@@ -34,6 +34,7 @@ from workbench.optuna_distributions import (
 from workbench.optuna_told import Told
 from workbench.optuna_watch import watch_study
 from workbench.rows import Rows
+from workbench.search.beliefs import check_prior, prior_of, within_space
 from workbench.space import Array, Config, Space
 from workbench.subspace import with_fixed, without
 
@@ -64,6 +65,12 @@ class Sampler(BaseSampler):
         the first trial on, and forbidden combinations are avoided. A grid that is finished ends ``study.optimize``.
     seed
         Trial k draws from ``default_rng([seed, k])``, so the same seed gives the same trials in any process.
+
+    Raises
+    ------
+    SpaceError
+        If the algorithm's ``prior`` does not fit ``space``. Without a space, what it says of a parameter counts as soon
+        as a trial has suggested that; a warning says so once if the first whole trial lacks one.
     """
 
     def __init__(self, algorithm: Algorithm, *, space: Space | None = None, seed: int | None = None) -> None:
@@ -71,6 +78,8 @@ class Sampler(BaseSampler):
             raise TypeError(f"an algorithm has a method suggest, got {algorithm!r}. Take wb.GPBO() or wb.TPE().")
         if space is not None and not isinstance(space, Space):
             raise TypeError(f"the space must be a wb.Space, got {type(space).__name__}. wb.Space(x=wb.Float(0, 1)) makes one.")
+        if space is not None:
+            check_prior(algorithm, space)
         self.algorithm = algorithm
         self.space = space
         self.seed = secrets.randbelow(2**31) if seed is None else int(seed)
@@ -112,7 +121,7 @@ class Sampler(BaseSampler):
                 return self._why.get(number)
             assert self._told is not None
             history = self._told.rows(asked.space, self.seed).history(asked.pending, n=asked.n_rows)
-            return self.algorithm.suggest(history, np.random.default_rng([self.seed, number])).why
+            return self._suggest(history, np.random.default_rng([self.seed, number])).why
 
     # ---- Optuna's interface ------------------------------------------------------------------------------------
 
@@ -155,9 +164,9 @@ class Sampler(BaseSampler):
             history = told.rows(space, self.seed ^ salt).history(told.pending(space, trial.number, self._running))
             rng = np.random.default_rng([self.seed, trial.number, salt])
             try:
-                suggestion = self.algorithm.suggest(history, rng)
+                suggestion = self._suggest(history, rng)
             except SearchExhausted:  # one parameter's grid is soon used up: begin it again
-                suggestion = self.algorithm.suggest(Rows(space, trial.number ^ salt, told.n_losses).history(), rng)
+                suggestion = self._suggest(Rows(space, trial.number ^ salt, told.n_losses).history(), rng)
             config: Config = space.from_unit(suggestion.x)
             return within(self._inferred.original(config)[param_name], param_distribution)
 
@@ -176,8 +185,18 @@ class Sampler(BaseSampler):
         for t in self._told.update():
             self._running.pop(t.number, None)
             if self.space is None and is_whole(t):
+                first = not len(self._inferred.space)
                 self._inferred.learn(t.params, t.distributions)
+                if first:
+                    self._warn_of_unknown_names()
         return self._told
+
+    def _warn_of_unknown_names(self) -> None:
+        names = self._inferred.space.names
+        unknown = [name for name, _ in prior_of(self.algorithm) if name not in names]
+        if unknown:
+            warnings.warn(f"the prior names {unknown!r}, which the first trial did not suggest; it suggested {list(names)!r}. "
+                          "What was said of them counts once a trial suggests them.", stacklevel=2)
 
     def _forget_study(self) -> None:
         self._inferred, self._asked, self._running, self._why = InferredSpace(), {}, {}, {}
@@ -196,7 +215,7 @@ class Sampler(BaseSampler):
         rows = self._told.rows(space, self.seed)
         pending = self._told.pending(space, trial.number, self._running)
         try:
-            suggestion = self.algorithm.suggest(rows.history(pending), np.random.default_rng([self.seed, trial.number]))
+            suggestion = self._suggest(rows.history(pending), np.random.default_rng([self.seed, trial.number]))
         except SearchExhausted as end:
             return self._exhausted(study, trial, space, str(end))
         self._asked[trial.number] = _Asked(space, len(rows), pending)
@@ -215,8 +234,13 @@ class Sampler(BaseSampler):
         warnings.warn(f"{message} Trial {trial.number} repeats one. With wb.Sampler(..., space=...) study.optimize ends "
                       "here.", stacklevel=2)
         again = Rows(space, self.seed + trial.number, len(study.directions)).history()
-        config: Config = space.from_unit(self.algorithm.suggest(again, np.random.default_rng(trial.number)).x)
+        config: Config = space.from_unit(self._suggest(again, np.random.default_rng(trial.number)).x)
         return config
+
+    def _suggest(self, history: History, rng: np.random.Generator) -> Suggestion:
+        """Ask the algorithm. Of a prior only what is about these parameters counts: the others are fixed, or come later."""
+        algorithm: Algorithm = within_space(self.algorithm, history.space)
+        return algorithm.suggest(history, rng)
 
 
 def within(value: Any, dist: BaseDistribution) -> Any:

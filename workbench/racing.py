@@ -32,6 +32,7 @@ from workbench.notebook import mimebundle
 from workbench.problems.problem import Problem
 from workbench.propose import Settings
 from workbench.race_results import Lap, RaceResults
+from workbench.search.beliefs import check_prior
 from workbench.space import Config, Space
 from workbench.study import run_study
 
@@ -67,7 +68,7 @@ def race(problem: Problem | Objective, algorithms: Mapping[str, Any], *, space: 
     Raises
     ------
     RunError, SpaceError
-        If what is to be raced is not clear.
+        If what is to be raced is not clear, or the ``prior`` of an algorithm does not fit the space.
     """
     if isinstance(problem, Problem):
         objective, known, name, optimum = problem.objective, problem.space, problem.name, problem.optimum
@@ -88,6 +89,8 @@ def race(problem: Problem | Objective, algorithms: Mapping[str, Any], *, space: 
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise RunError(f"{what} must be a whole number of at least {least}, got {value!r}.")
     makers = {str(label): competitor(a, str(label)) for label, a in algorithms.items()}
+    for algorithm in algorithms.values():
+        check_prior(algorithm, space)
     return Race(Course(objective, space, n_trials), makers, numbers, name=name, optimum=optimum, n_workers=n_workers)
 
 
@@ -121,7 +124,7 @@ class Course:
 
 
 def run_lap(course: Course, make: Make, label: str, seed: int) -> Iterator[Lap | None]:
-    """Run one lap, trial by trial: None after each trial, the lap at last."""
+    """Run one lap, trial by trial: None after each trial, the lap at last. What the caller does in between takes no time."""
     losses: list[float] = []
     seconds: list[float] = []
     errors: list[tuple[int, str]] = []
@@ -145,8 +148,10 @@ def run_lap(course: Course, make: Make, label: str, seed: int) -> Iterator[Lap |
                         errors.append((len(losses), event.error.strip().splitlines()[-1]))
                     losses.append(math.nan if event.loss is None else event.loss)
                     seconds.append(event.time - began)
-                    since = event.time
+                    handed_over = time.time()
                     yield None
+                    away = time.time() - handed_over  # the race may have been paused meanwhile
+                    began, since = began + away, event.time + away
                 case RunFinished(reason="failed"):
                     ended, error = "failed", (event.error or "").strip().splitlines()[-1]
                 case StateChanged(state="done") if event.detail:

@@ -33,6 +33,7 @@ from workbench.objective import Objective
 from workbench.propose import Settings
 from workbench.results import Results
 from workbench.search import catalogue
+from workbench.search.beliefs import check_prior
 from workbench.search.recommend import Recommendation, objective_kind, recommend
 from workbench.space import Choice, Config, Space
 from workbench.store import Owner
@@ -340,7 +341,8 @@ class Run(Results):
         Raises
         ------
         SpaceError
-            If a changed space is no longer the same study: with trials told only numeric ranges may change.
+            If a changed space is no longer the same study: with trials told only numeric ranges may change. Also if the
+            algorithm's ``prior`` does not fit the space.
         RunError
             If a number is not positive.
         """
@@ -352,6 +354,7 @@ class Run(Results):
             s = self._settings
             if space is not None and space != s.space:
                 self._check_space(space)
+                check_prior(s.algorithm if algorithm is None else algorithm, space)
                 self._spaces.append(space)
                 s.space, s.space_index = space, len(self._spaces) - 1
             if algorithm is not None and algorithm != s.algorithm:
@@ -371,6 +374,7 @@ class Run(Results):
         if s.space is None:
             raise RunError("the algorithm of a run with an Optuna objective is fixed. Start a new run.")
         check_algorithm(algorithm, len(self.goals))
+        check_prior(algorithm, s.space)
         sampler = isinstance(algorithm, optuna.samplers.BaseSampler)
         self._ledger.study.sampler = algorithm if sampler else optuna.samplers.RandomSampler(seed=self.seed)
         self._algorithms.append(algorithm)

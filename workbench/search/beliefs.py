@@ -36,7 +36,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -268,6 +268,24 @@ class Beliefs:
             drawn += len(more)
             x = np.concatenate([x, more[~self.space.is_forbidden(more)]])[:n]
         return x
+
+
+def prior_of(algorithm: Any) -> Prior:
+    """Return what a user said to an algorithm: its attribute ``prior`` if that is a tuple, as ``as_prior`` makes it."""
+    prior = getattr(algorithm, "prior", ())
+    return prior if isinstance(prior, tuple) else ()
+
+
+def check_prior(algorithm: Any, space: Space) -> None:
+    """Raise SpaceError if an algorithm's prior names a parameter that the space lacks, or a value that one cannot have."""
+    Beliefs.of(space, prior_of(algorithm))
+
+
+def within_space(algorithm: Any, space: Space) -> Any:
+    """Return the algorithm with what its prior says of the parameters of ``space``, which is a part of the whole one."""
+    prior = prior_of(algorithm)
+    about = tuple((name, said) for name, said in prior if name in space.params)
+    return algorithm if len(about) == len(prior) else replace(algorithm, prior=about)
 
 
 @lru_cache(maxsize=64)
