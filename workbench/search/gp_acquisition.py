@@ -35,8 +35,8 @@ class Surface(Protocol):
     """What is maximised."""
 
     @property
-    def posterior(self) -> Posterior:
-        """The model below it."""
+    def posteriors(self) -> tuple[Posterior, ...]:
+        """The models below it, one for each loss."""
         ...
 
     def __call__(self, x: Array) -> Array:
@@ -56,6 +56,11 @@ class Acquisition:
     name: AcquisitionName
     best: float
     beta: float
+
+    @property
+    def posteriors(self) -> tuple[Posterior, ...]:
+        """The model below it."""
+        return (self.posterior,)
 
     def __call__(self, x: Array) -> Array:
         """Value to climb at rows of the unit cube, shape (m,)."""
@@ -79,6 +84,11 @@ class Sampled:
     posterior: Posterior
     draw: NoisyImprovement | SamplePath
     sign: float
+
+    @property
+    def posteriors(self) -> tuple[Posterior, ...]:
+        """The model below it."""
+        return (self.posterior,)
 
     @classmethod
     def of(cls, name: SampledName, posterior: Posterior, running: Array, seed: int) -> Sampled:
@@ -126,9 +136,9 @@ class Believed:
     product: bool
 
     @property
-    def posterior(self) -> Posterior:
-        """The model below it."""
-        return self.usual.posterior
+    def posteriors(self) -> tuple[Posterior, ...]:
+        """The models below it."""
+        return self.usual.posteriors
 
     def __call__(self, x: Array) -> Array:
         """Value to climb at rows of the unit cube, shape (m,)."""
@@ -140,7 +150,7 @@ class Believed:
         The others are the same factor, or summand, wherever such a row is moved to.
         """
         value, gradient = self.usual.with_gradient(Z)
-        features = self.posterior.features
+        features = self.posteriors[0].features
         extra, slope = np.zeros(len(Z)), np.zeros_like(Z)
         for j, f in zip(features.floats, features.float_features, strict=True):
             if j in self.beliefs.by_column:

@@ -55,9 +55,10 @@ from workbench.models.mixed_features import features_of
 from workbench.models.output_transform import OutputTransform
 from workbench.search.beliefs import Beliefs, Prior, as_prior
 from workbench.search.gp_acquisition import Acquisition, Believed, Sampled, Surface
-from workbench.search.gp_candidates import all_configs, keys, sobol, unseen_at_random
-from workbench.search.gp_maximise import maximise
+from workbench.search.gp_candidates import keys
+from workbench.search.gp_maximise import best_untried
 from workbench.search.gp_posterior import N_POSTERIOR, Noise, Posterior, hyperparameters, posterior
+from workbench.search.gp_start import fresh_point, start_point
 from workbench.search.gp_why import GPExplanation, known
 from workbench.search.surrogate_why import decided
 from workbench.space import Array
@@ -67,7 +68,6 @@ __all__ = ["GPBO", "GPExplanation", "suggest_batch"]
 PI_MARGIN = 1e-3  # improvement that PI asks for, in standardised losses; without it PI never leaves the incumbent
 EXPLORING_BETA = 3.0
 N_BASE = 5  # best trials whose surroundings are searched
-N_POINTS = 64  # random points drawn at once to start with
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,38 +123,16 @@ class GPBO:
             return Suggestion(np.empty(0), Drawn("the space has no parameters"))
         seen = set(keys(np.vstack([history.x, history.pending])))
         if len(history) + len(history.pending) < self.n_startup or len(history) < 2:
-            return self._start(history, beliefs, seen, rng)
+            return start_point(history, seen, rng, self.n_startup, beliefs)
         name, note = self._function(history)
         model = posterior(known(history, name), hyperparameters(history, self.noise))
         acquisition, why = self._acquisition(history, model, name, beliefs, rng)
-        configs = all_configs(space)
-        if configs is not None:
-            x = configs[[key not in seen for key in keys(configs)]]
-            scores = acquisition(x)
-            order = np.argsort(-scores, kind="stable")
-            x, scores = x[order], scores[order]
-        else:
-            base = history.x[model.best_rows(N_BASE)]
-            x, scores = maximise(acquisition, space, sobol=sobol(history), base=base, seen=seen, rng=rng)
+        x, scores = best_untried(acquisition, history, base=history.x[model.best_rows(N_BASE)], seen=seen, rng=rng)
         if not len(x):
-            return _fresh(history, seen, rng, "no untried candidate scored")
+            return fresh_point(history, seen, rng, "no untried candidate scored")
         if self.prior:
             why["log_belief"] = float(beliefs.log_density(x[:1])[0])
         return Suggestion(x[0], _explain(history, model, x, scores, acquisition=name, note=note, **why))
-
-    def _start(self, history: History, beliefs: Beliefs, seen: set[bytes], rng: np.random.Generator) -> Suggestion:
-        """Take the next start point that is untried: a random one, or every second time one of the belief."""
-        number = len(history) + len(history.pending)
-        points, how = _random_points(history).copy(), "random point"
-        if beliefs:
-            # the others stay as they are without a belief, so that a wrong one spoils half of the start at most
-            points[::2] = beliefs.sample(len(points) // 2, np.random.default_rng([history.seed, 8]))
-            how = "draw from your belief" if number % 2 == 0 else how
-        points = points[number:]
-        fine = np.array([key not in seen for key in keys(points)], dtype=bool)
-        if fine.any():
-            return Suggestion(points[np.argmax(fine)], Drawn(f"{how} {number + 1} of {self.n_startup} to start with"))
-        return _fresh(history, seen, rng, "start")
 
     def _function(self, history: History) -> tuple[AcquisitionName | SampledName, str]:
         """Name the acquisition function, and say why it is not the usual one if so."""
@@ -195,28 +173,6 @@ def suggest_batch(algorithm: Algorithm, history: History, q: int, rng: np.random
         out.append(algorithm.suggest(history, rng))
         history = replace(history, pending=np.vstack([history.pending, out[-1].x]))
     return out
-
-
-def _random_points(history: History) -> Array:
-    """Return the run's points to start with, shape (N_POINTS, d): they depend on its seed alone and are drawn once."""
-    key = ("gp start", history.space, history.seed)
-    if key not in history.memo:
-        history.memo[key] = history.space.sample_unit(N_POINTS, np.random.default_rng([history.seed, 3]))
-    points: Array = history.memo[key]
-    return points
-
-
-def _fresh(history: History, seen: set[bytes], rng: np.random.Generator, why: str) -> Suggestion:
-    """Draw an untried point; when none is left, repeat one, and say so."""
-    configs = all_configs(history.space)
-    if configs is None:
-        x = unseen_at_random(history.space, seen, rng)
-    else:
-        left = configs[[key not in seen for key in keys(configs)]]
-        x = left[rng.integers(len(left))] if len(left) else None
-    if x is not None:
-        return Suggestion(x, Drawn(f"random ({why})"))
-    return Suggestion(history.space.sample_unit(1, rng)[0], Drawn("random repeat: every configuration has been tried"))
 
 
 def _explain(history: History, model: Posterior, x: Array, scores: Array, **why: Any) -> GPExplanation:

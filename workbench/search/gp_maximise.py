@@ -14,8 +14,9 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import fmin_l_bfgs_b
 
+from workbench.history import History
 from workbench.search.gp_acquisition import Surface
-from workbench.search.gp_candidates import mutations, neighbours, spread, untried
+from workbench.search.gp_candidates import all_configs, keys, mutations, neighbours, sobol, spread, untried
 from workbench.search.gp_posterior import N_FIT
 from workbench.space import Array, Space
 
@@ -27,14 +28,15 @@ SHORTLIST = 400  # scored points that are looked through for an untried one
 
 def climb(acquisition: Surface, x: Array) -> Array:
     """Move the active continuous parameters of all rows uphill, together, by L-BFGS-B within the cube."""
-    features = acquisition.posterior.features
+    features = acquisition.posteriors[0].features
     columns = features.floats
     free = ~np.isnan(x[:, columns])  # (k, n_floats)
     if not free.any():
         return x
     Z = features(x)
-    # in units of the length-scale all directions are about equally curved; very long ones count as 10
-    unit = np.minimum(acquisition.posterior.model.lengthscale[features.float_features], 10.0)
+    # in units of the (shortest) length-scale all directions are about equally curved; very long ones count as 10
+    shortest = np.min([p.model.lengthscale for p in acquisition.posteriors], axis=0)
+    unit = np.minimum(shortest[features.float_features], 10.0)
     scale = np.broadcast_to(1.0 / unit, free.shape)[free]
     rows, floats = np.nonzero(free)
     cells = (rows, features.float_features[floats])
@@ -83,6 +85,18 @@ def refine(acquisition: Surface, x: Array, scores: Array, space: Space,
     return x, scores
 
 
+def best_untried(acquisition: Surface, history: History, *, base: Array, seen: set[bytes],
+                 rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return untried allowed points and their values, the best first; possibly none. Small discrete spaces are tried whole."""
+    configs = all_configs(history.space)
+    if configs is None:
+        return maximise(acquisition, history.space, sobol=sobol(history), base=base, seen=seen, rng=rng)
+    x = configs[[key not in seen for key in keys(configs)]]
+    scores = acquisition(x)
+    order = np.argsort(-scores, kind="stable")
+    return x[order], scores[order]
+
+
 def maximise(acquisition: Surface, space: Space, *, sobol: Array, base: Array, seen: set[bytes],
              rng: np.random.Generator) -> tuple[Array, Array]:
     """Return untried allowed points and their values, the best first; possibly none.
@@ -100,7 +114,7 @@ def maximise(acquisition: Surface, space: Space, *, sobol: Array, base: Array, s
     rng
         Of the trial.
     """
-    n = len(acquisition.posterior.model.y)
+    n = len(acquisition.posteriors[0].model.y)
     shrink = min(1.0, N_FIT / n)  # a prediction costs O(n²)
     everywhere = spread(space, sobol[:max(512, int(len(sobol) * shrink))], rng)
     near = mutations(space, base, max(256, int(N_LOCAL * shrink)), rng)

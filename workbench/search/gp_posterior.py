@@ -7,6 +7,8 @@ empty memo only means that they are computed again, with the same numbers.
 
 Running trials are taken in by the "kriging believer" (Ginsbourger, Le Riche & Carraro 2010): their losses are believed
 to equal the posterior mean. That leaves the mean as it is and takes the variance away around them.
+
+In a run of several losses each has a process of its own; ``k`` says which loss is meant.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from workbench.models.gaussian_process import GaussianProcess
 from workbench.models.map_fit import Hyperparameters, NegativeLogPosterior, Prior, maximise_posterior
 from workbench.models.mixed_features import MixedFeatures, features_of
 from workbench.models.output_transform import OutputTransform
+from workbench.models.pareto import dominates
 from workbench.space import Array
 
 TREND = 0.3  # prior weight of the linear and quadratic trend
@@ -88,28 +91,34 @@ def milestones(n: int) -> list[int]:
 Noise = Literal["auto"] | bool | float  # fitted; False: none; or its standard deviation, in the units of the loss
 
 
-def hyperparameters(history: History, noise: Noise = "auto") -> Hyperparameters:
+def loss(history: History, k: int) -> Array:
+    """Return the k-th loss of the finished trials, shape (n,)."""
+    return history.y if history.y.ndim == 1 else history.y[:, k]
+
+
+def hyperparameters(history: History, noise: Noise = "auto", k: int = 0) -> Hyperparameters:
     """Fit to the finished trials, starting from the last milestone's fit."""
     n = len(history)
     marks = milestones(n)
+    what = f"fit {noise} {k}"
     if not marks:
-        return Hyperparameters.of(_fit(history, None, noise, cold=True))
+        return Hyperparameters.of(_fit(history, k, None, noise, cold=True))
     phi: Array | None = None
     missing: list[int] = []
     for m in reversed(marks):
-        phi = history.memo.get(_key(f"fit {noise}", history, m))
+        phi = history.memo.get(_key(what, history, m))
         if phi is not None:
             break
         missing.append(m)
     for m in reversed(missing):
-        phi = _fit(history[:m], phi, noise, cold=m <= N_FIT)
-        history.memo[_key(f"fit {noise}", history, m)] = phi
+        phi = _fit(history[:m], k, phi, noise, cold=m <= N_FIT)
+        history.memo[_key(what, history, m)] = phi
     if n > N_FIT or n == marks[-1]:
         assert phi is not None
         return Hyperparameters.of(phi)
-    key = _key(f"fit {noise}", history, n)
+    key = _key(what, history, n)
     if key not in history.memo:
-        history.memo[key] = _fit(history, phi, noise, cold=False)
+        history.memo[key] = _fit(history, k, phi, noise, cold=False)
     return Hyperparameters.of(history.memo[key])
 
 
@@ -119,20 +128,23 @@ def _key(what: str, history: History, m: int) -> Hashable:
 
 
 def best_and_others(y: Array, most: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Return the numbers of ``most`` out of more rows: a quarter of them are the best, the others a random choice."""
-    order = np.argsort(y, kind="stable")
+    """Return the numbers of ``most`` out of more rows: a quarter of them are the best, the others a random choice.
+
+    Of several losses, shape (n, m), those are best that the fewest rows dominate: all processes know the front.
+    """
+    order = np.argsort(y if y.ndim == 1 else dominates(y, y).sum(0), kind="stable")
     n_best = most // 4
     return np.concatenate([order[:n_best], rng.choice(order[n_best:], most - n_best, replace=False)])
 
 
-def _fit(history: History, warm: Array | None, noise: Noise, *, cold: bool) -> Array:
+def _fit(history: History, k: int, warm: Array | None, noise: Noise, *, cold: bool) -> Array:
     """Fit φ to all rows, or to N_FIT of them."""
     features = features_of(history.space)
-    transform = OutputTransform.of(history.y)
-    y = transform.forward(history.y)
+    transform = OutputTransform.of(loss(history, k))
+    y = transform.forward(loss(history, k))
     x = history.x
     if len(y) > N_FIT:
-        rows = best_and_others(y, N_FIT, np.random.default_rng([history.seed, len(y)]))
+        rows = best_and_others(y if history.y.ndim == 1 else history.y, N_FIT, np.random.default_rng([history.seed, len(y)]))
         x, y = x[rows], y[rows]
     prior = Prior(len(history.space))
     objective = NegativeLogPosterior(features(x), y, groups=features.groups, prior=prior, trend=TREND)
@@ -143,17 +155,17 @@ def _fit(history: History, warm: Array | None, noise: Noise, *, cold: bool) -> A
     return maximise_posterior(objective, starts, noise=known)
 
 
-def posterior(history: History, h: Hyperparameters) -> Posterior:
+def posterior(history: History, h: Hyperparameters, k: int = 0) -> Posterior:
     """Condition on the history with given hyperparameters."""
     features = features_of(history.space)
-    transform = OutputTransform.of(history.y)
-    y = transform.forward(history.y)
+    transform = OutputTransform.of(loss(history, k))
+    y = transform.forward(loss(history, k))
     n = len(y)
     if n <= N_FIT:
         rows = np.arange(n)
         model = _condition(features(history.x), y, features, h)
     else:
-        rows, model = _from_milestone(history, features, y, h)
+        rows, model = _from_milestone(history, features, y, h, k)
     if len(history.pending):
         Z = features(history.pending)
         believed, _ = model.predict(Z)
@@ -166,13 +178,13 @@ def _condition(Z: Array, y: Array, features: MixedFeatures, h: Hyperparameters) 
                                      signal_variance=h.signal_variance, trend=TREND)
 
 
-def _from_milestone(history: History, features: MixedFeatures, y: Array,
-                    h: Hyperparameters) -> tuple[NDArray[np.intp], GaussianProcess]:
+def _from_milestone(history: History, features: MixedFeatures, y: Array, h: Hyperparameters,
+                    k: int) -> tuple[NDArray[np.intp], GaussianProcess]:
     """Extend the factor of the last milestone, of N_POSTERIOR rows at most, by the rows since: O(n²) instead of O(n³)."""
     n = len(y)
     m = milestones(n)[-1]
     key = (_key("factor", history, m), h.lengthscale.tobytes(), h.signal_variance, h.noise)
-    found = history.memo.get("gp factor")  # one at a time: a factor of 1000 rows takes 8 MB
+    found = history.memo.get(("gp factor", k))  # one at a time: a factor of 1000 rows takes 8 MB
     if found is not None and found[0] == key:
         _, kept, base = found
     else:
@@ -180,6 +192,6 @@ def _from_milestone(history: History, features: MixedFeatures, y: Array,
         if m > N_POSTERIOR:
             kept = np.sort(best_and_others(history.y[:m], N_POSTERIOR, np.random.default_rng([history.seed, m, 1])))
         base = _condition(features(history.x[kept]), y[kept], features, h)
-        history.memo["gp factor"] = (key, kept, base)
+        history.memo["gp factor", k] = (key, kept, base)
     rows = np.concatenate([kept, np.arange(m, n)])
     return rows, base.extend(features(history.x[m:]), y[rows])
