@@ -1,6 +1,7 @@
 """The update of CMA-ES, against the package cmaes 0.13 (an independent implementation of the same tutorial)."""
 
 import math
+from dataclasses import replace
 
 import cmaes
 import numpy as np
@@ -139,3 +140,24 @@ def test_a_state_is_not_changed_by_an_update():
     update(state, np.ones((6, 2)), np.arange(6.0))
     np.testing.assert_array_equal(state.mean, before[0])
     np.testing.assert_array_equal(state.C, before[1])
+
+
+def test_a_rate_of_zero_switches_its_part_off():
+    """Without both terms C stays as it is, with one of them a single direction or a weighted sum of steps is added."""
+    rng = np.random.default_rng(3)
+    state = CMAState.start(rng.random(3), 0.2)
+    for _ in range(3):  # so that C and the paths are no special ones
+        xs = np.array([state.sample(rng) for _ in range(8)])
+        state = update(state, xs, (xs**2).sum(axis=1))
+    xs = np.array([state.sample(rng) for _ in range(8)])
+    ys = (xs**2).sum(axis=1)
+    k = constants(3, 8)
+    still = update(state, xs, ys, replace(k, c_1=0.0, c_mu=0.0, d_sigma=math.inf))
+    np.testing.assert_allclose(still.C, state.C, rtol=1e-12)
+    assert still.sigma == state.sigma
+    np.testing.assert_array_equal(still.mean, update(state, xs, ys).mean)
+    path = update(state, xs, ys, replace(k, c_mu=0.0))
+    np.testing.assert_allclose(path.C, (1 - k.c_1) * state.C + k.c_1 * np.outer(path.p_c, path.p_c), rtol=1e-9)
+    good = update(state, xs, ys, replace(k, c_1=0.0, w=np.where(k.w > 0, k.w, 0.0)))
+    y = (xs[np.argsort(ys)[:4]] - state.mean) / state.sigma
+    np.testing.assert_allclose(good.C, (1 - k.c_mu) * state.C + k.c_mu * (y.T * k.w[:4]) @ y, rtol=1e-9)

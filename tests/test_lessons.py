@@ -12,6 +12,7 @@ from scipy.stats import norm
 from workbench.plots.figure import figure
 from workbench_widgets.lessons import (
     BayesianOptimisationLesson,
+    CMAESLesson,
     GaussianProcessLesson,
     GridRandomLesson,
     TPELesson,
@@ -29,7 +30,7 @@ from workbench_widgets.lessons.gaussian_process import GPState
 from workbench_widgets.lessons.grid_random import GridRandomState
 from workbench_widgets.lessons.tpe_state import MAX_TRIALS, TPEState
 
-LESSONS = (GaussianProcessLesson, BayesianOptimisationLesson, TPELesson, GridRandomLesson)
+LESSONS = (GaussianProcessLesson, BayesianOptimisationLesson, TPELesson, GridRandomLesson, CMAESLesson)
 
 
 def traces(drawn, name):

@@ -130,7 +130,7 @@ class CMAState:
         return self.mean + self.sigma * y  # ~ N(m, sigma^2 C)      eq. 40
 
 
-def update(state: CMAState, xs: Array, ys: Array) -> CMAState:
+def update(state: CMAState, xs: Array, ys: Array, k: Constants | None = None) -> CMAState:
     """Take a generation in.
 
     Parameters
@@ -141,8 +141,11 @@ def update(state: CMAState, xs: Array, ys: Array) -> CMAState:
         The points, shape (lam, n).
     ys
         Their losses, shape (lam,); +inf is the worst. Among equal ones the first counts as better.
+    k
+        Other constants than the default ones, to see what a part is good for: it is off at a rate of zero (c_1 or c_mu), the
+        step size at an infinite damping.
     """
-    k = constants(xs.shape[1], len(xs))
+    k = k or constants(xs.shape[1], len(xs))
     n, mu = k.n, k.mu
     B, D = state.axes
     C = (B * D**2) @ B.T

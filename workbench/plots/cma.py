@@ -110,7 +110,7 @@ def _with_sizes(data: list[m.Dict], e: Evolution, x: m.Dict, y: m.Dict) -> m.Dic
                  "marker": {"size": 4}, "hovertemplate": "%{x} results: %{y:.3g}<extra>σ</extra>"})
     top = max(float(e.lengths.max()), float(e.steps.max()))
     low = max(float(min(e.lengths.min(), e.steps.min())), 1e-16)
-    ticks = _ticks(low, top)
+    ticks = log_ticks(low, top)
     restarts = f", restart {e.starts[-1]}" if e.starts[-1] else ""
     layout = {"title": m.title(f"Where CMA-ES draws generation {e.generation} ({e.lam} points{restarts})"), "height": HEIGHT,
               "xaxis": {**x, "anchor": "y"}, "yaxis": {**y, "domain": TOP},
@@ -121,7 +121,7 @@ def _with_sizes(data: list[m.Dict], e: Evolution, x: m.Dict, y: m.Dict) -> m.Dic
     return {"data": data, "layout": layout}
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def log_ticks(low: float, high: float) -> list[float]:
     """Ticks of a log axis: about four powers of ten, or 1, 2 and 5 times them where there are fewer than two."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     if high < 100 * low:
