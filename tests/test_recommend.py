@@ -16,7 +16,8 @@ def test_low_dimensional_spaces_get_a_gaussian_process_and_the_reasons_name_what
     assert chosen.algorithm == wb.GPBO()
     assert "2 parameters (2 continuous)" in chosen.reasons[0] and "50 trials" in chosen.reasons[0]
     assert str(chosen).startswith("GP-BO")
-    assert "<li>" in chosen._repr_html_() and "GPBO" in chosen._repr_html_()
+    assert "<li>" in chosen._repr_html_()
+    assert "<code>wb.GPBO()</code>" in chosen._repr_html_()
 
 
 def test_a_space_with_fewer_configurations_than_trials_is_tried_whole():

@@ -439,6 +439,12 @@ def test_python_export_runs_and_gives_space_and_best(tmp_path):
     assert scope["best"] == r.best.config
 
 
+@pytest.mark.parametrize("algorithm", ["GPBO(acquisition='ei')", "TPE()", "TPE(prior=(('lr', ((0.001, 1.0),)),))"])
+def test_exported_code_names_only_what_differs_from_the_algorithms_defaults(algorithm):
+    text = make(algorithm=eval(f"wb.{algorithm}")).export("python")
+    assert f"wb.optimize(objective, space, algorithm=wb.{algorithm}, n_trials=10, seed=0" in text
+
+
 def test_csv_export_reads_back(tmp_path):
     import pandas as pd
 

@@ -34,6 +34,7 @@ from workbench.optuna_distributions import (
 from workbench.optuna_told import Told
 from workbench.optuna_watch import watch_study
 from workbench.rows import Rows
+from workbench.search import catalogue
 from workbench.search.beliefs import check_prior, prior_of, within_space
 from workbench.space import Array, Config, Space
 from workbench.subspace import with_fixed, without
@@ -105,7 +106,8 @@ class Sampler(BaseSampler):
     def __repr__(self) -> str:
         """Python code that makes the sampler."""
         space = "" if self.space is None else f", space={self.space!r}"
-        return f"Sampler({self.algorithm!r}{space}, seed={self.seed})"
+        algorithm = catalogue.code(self.algorithm) if catalogue.knows(self.algorithm) else repr(self.algorithm)
+        return f"Sampler({algorithm}{space}, seed={self.seed})"
 
     def reseed_rng(self) -> None:
         """Do nothing: every trial has its own generator already, seeded by its number."""

@@ -231,8 +231,7 @@ class Results:
                                       for t in self.pareto), "]", ""]
         if self._settings.space is not None:
             name = "" if self.name is None else f", name={self.name + ' again'!r}"
-            ours = type(self.algorithm).__name__ in catalogue.ALGORITHMS
-            algorithm = f"algorithm=wb.{self.algorithm!r}, " if ours else ""
+            algorithm = f"algorithm=wb.{catalogue.code(self.algorithm)}, " if catalogue.knows(self.algorithm) else ""
             lines += ["# the search again (objective: your function, config -> loss):",
                       f"# run = wb.optimize(objective, space, {algorithm}n_trials={self.n_trials}, "
                       f"seed={self.seed}, direction={self.direction!r}{name})"]

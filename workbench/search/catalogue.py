@@ -15,6 +15,7 @@ from workbench.search.gp_bo import GPBO
 from workbench.search.grid import Grid
 from workbench.search.latent_bo import LatentBO
 from workbench.search.nn_bo import BOHAMIANN, DNGO
+from workbench.search.nsga2 import NSGA2
 from workbench.search.particle_swarm import ParticleSwarm
 from workbench.search.quasi_random import QuasiRandom
 from workbench.search.random import Random
@@ -22,7 +23,7 @@ from workbench.search.rf_bo import RFBO
 from workbench.search.tpe import TPE
 
 ALGORITHMS: dict[str, type[Any]] = {c.__name__: c for c in (
-    GPBO, RFBO, TPE, CMAES, Random, Grid, QuasiRandom, Genetic, DifferentialEvolution, ParticleSwarm,
+    GPBO, RFBO, TPE, CMAES, Random, Grid, QuasiRandom, Genetic, DifferentialEvolution, ParticleSwarm, NSGA2,
     DNGO, BOHAMIANN, LatentBO)}
 
 LABELLED: dict[str, Algorithm] = {
@@ -41,6 +42,7 @@ LABELLED: dict[str, Algorithm] = {
     "Genetic algorithm": Genetic(),
     "Differential evolution": DifferentialEvolution(),
     "Particle swarm": ParticleSwarm(),
+    "NSGA-II": NSGA2(),
     "Random": Random(),
     "Grid": Grid(),
     "Grid · finer and finer": Grid(refine=True),
@@ -50,22 +52,33 @@ LABELLED: dict[str, Algorithm] = {
 
 
 def label(algorithm: Any) -> str:
-    """Name an algorithm as a person would: "GP-BO · log-EI", or its class with what differs from the defaults."""
+    """Name an algorithm as a person would: "GP-BO · log-EI", or its class with what differs from the defaults.
+
+    An algorithm of the user's own has the name of its class; what has no ``suggest`` is one of Optuna's samplers.
+    """
     for text, known in LABELLED.items():
         if algorithm == known:
             return text
+    if knows(algorithm):
+        return code(algorithm)
     name = type(algorithm).__name__
-    if ALGORITHMS.get(name) is not type(algorithm):
-        return f"Optuna's {name}"
-    return f"{name}({', '.join(f'{k}={v!r}' for k, v in _changed(algorithm).items())})"
+    return name if callable(getattr(algorithm, "suggest", None)) else f"Optuna's {name}"
+
+
+def knows(algorithm: Any) -> bool:
+    """Whether the algorithm is one of the catalogue, so that its name and arguments make it again."""
+    return ALGORITHMS.get(type(algorithm).__name__) is type(algorithm)
+
+
+def code(algorithm: Any) -> str:
+    """Write one of ours as code with the arguments that differ from the defaults: ``GPBO(acquisition='ei')``."""
+    return f"{type(algorithm).__name__}({', '.join(f'{k}={v!r}' for k, v in _changed(algorithm).items())})"
 
 
 def to_json(algorithm: Any) -> dict[str, Any]:
     """Keep an algorithm as its class name and the arguments that differ from the defaults."""
     name = type(algorithm).__name__
-    if ALGORITHMS.get(name) is not type(algorithm):
-        return {"type": name, "foreign": True}
-    return {"type": name, **_changed(algorithm)}
+    return {"type": name, **_changed(algorithm)} if knows(algorithm) else {"type": name, "foreign": True}
 
 
 def _changed(algorithm: Any) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class Recommendation:
 
     def _repr_html_(self) -> str:
         items = "".join(f"<li>{html.escape(reason)}</li>" for reason in self.reasons)
-        return f"<p><b>{html.escape(self.label)}</b> <code>wb.{html.escape(repr(self.algorithm))}</code></p><ul>{items}</ul>"
+        return f"<p><b>{html.escape(self.label)}</b> <code>wb.{html.escape(catalogue.code(self.algorithm))}</code></p><ul>{items}</ul>"
 
 
 def recommend(space: Space | None, objective_kind: ObjectiveKind = "function", budget: int | None = 50, *,
