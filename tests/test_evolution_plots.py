@@ -11,7 +11,7 @@ from workbench.plots.evolution import descent
 from workbench.plots.figure import figure
 from workbench.plots.model import axis, model
 from workbench.plots.swarm import Plane, arrow
-from workbench.search.genetic import ORIGINS, SILENT
+from workbench.search.genes import ORIGINS, SILENT
 from workbench.trials import Trials
 
 SPACE = wb.Space({"lr": wb.Float(1e-5, 1, log=True), "<b>w": wb.Int(1, 64), "act": wb.Choice("relu", "tanh"),

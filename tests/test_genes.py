@@ -60,6 +60,27 @@ def test_the_next_level_lies_inside(level, up, then):
     assert genes.next_level(4, level, up=up) == then
 
 
+def test_sbx_spreads_children_by_the_density_of_deb_and_agrawal():
+    """P(beta <= b) is ½ b^(eta+1) for b <= 1 and 1 - ½ b^-(eta+1) beyond."""
+    p, q = np.full(40_000, 0.4), np.full(40_000, 0.6)
+    child = genes.sbx(p, q, 2.0, rng(0))
+    beta = np.abs(child - 0.5) / 0.1
+    for b in (0.3, 0.7, 1.0, 1.5, 3.0):
+        expected = 0.5 * b**3 if b <= 1 else 1 - 0.5 * b**-3
+        assert abs((beta <= b).mean() - expected) < 0.012  # 5 standard deviations
+    assert abs(child.mean() - 0.5) < 0.003
+
+
+def test_a_mutation_moves_a_level_at_least_and_redraws_a_choice():
+    space = wb.Space(n=wb.Int(1, 5), c=wb.Choice("a", "b", "c"), o=wb.Choice("s", "m", "l", ordered=True), u=wb.Float(0, 1))
+    r = rng(2)
+    for x in space.sample_unit(50, r):
+        for j, name in enumerate(space.names):
+            moved = genes.mutate(space, x, j, lambda u, rng: u + 1e-6 * rng.standard_normal(), r)
+            assert 0 <= moved <= 1
+            assert space[name].from_unit(moved) != space[name].from_unit(x[j])
+
+
 def test_a_first_population_is_spread_evenly_and_repeats_nothing():
     space = wb.Space(x=wb.Float(0, 1), y=wb.Float(0, 1))
     x = np.empty((0, 2))
@@ -80,7 +101,7 @@ def test_a_large_first_population_goes_on_with_the_sequence():
 
 
 @pytest.mark.parametrize("algorithm", [wb.Genetic(population_size=4), wb.DifferentialEvolution(population_size=4),
-                                       wb.ParticleSwarm(swarm_size=3)], ids=lambda a: type(a).__name__)
+                                       wb.ParticleSwarm(swarm_size=3), wb.NSGA2(population_size=4)], ids=lambda a: type(a).__name__)
 class TestEveryPopulationMethod:
     def test_serves_spaces_of_any_kind(self, algorithm):
         @settings(deadline=None, max_examples=40)
@@ -123,7 +144,7 @@ class TestEveryPopulationMethod:
         x = np.linspace(0.05, 0.95, 19)[:, None]
         y = np.where(x[:, 0] < 0.5, np.inf, x[:, 0])
         drawn = [algorithm.suggest(History.of(space, x, y), rng(k)).why for k in range(20)]
-        if isinstance(algorithm, wb.Genetic):
+        if isinstance(algorithm, (wb.Genetic, wb.NSGA2)):
             assert all(np.isfinite(y[list(w.parents)]).all() for w in drawn)
         else:
             assert all(np.isfinite(y[list(w.population if hasattr(w, "population") else w.bests)]).all() for w in drawn)

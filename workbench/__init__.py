@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from workbench.optuna_bridge import Sampler
     from workbench.racing import race
     from workbench.run import Run
+    from workbench.search.bohb import BOHB
     from workbench.search.cma_es import CMAES
     from workbench.search.differential_evolution import DifferentialEvolution
     from workbench.search.genetic import Genetic
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from workbench.search.grid import Grid
     from workbench.search.latent_bo import LatentBO
     from workbench.search.nn_bo import BOHAMIANN, DNGO
+    from workbench.search.nsga2 import NSGA2
+    from workbench.search.one_scale import OneScale
     from workbench.search.particle_swarm import ParticleSwarm
     from workbench.search.quasi_random import QuasiRandom
     from workbench.search.random import Random
@@ -46,10 +49,11 @@ _HOME = {
     "Space": "space", "Float": "space", "Int": "space", "Choice": "space",
     "optimize": "api", "open": "api", "watch": "api", "tune": "automl.tune", "Run": "run", "race": "racing",
     "GPBO": "search.gp_bo", "RFBO": "search.rf_bo",
-    "TPE": "search.tpe", "CMAES": "search.cma_es", "Random": "search.random", "QuasiRandom": "search.quasi_random",
+    "TPE": "search.tpe", "BOHB": "search.bohb", "OneScale": "search.one_scale",
+    "CMAES": "search.cma_es", "Random": "search.random", "QuasiRandom": "search.quasi_random",
     "Grid": "search.grid", "recommend": "search.recommend",
     "Genetic": "search.genetic", "DifferentialEvolution": "search.differential_evolution",
-    "ParticleSwarm": "search.particle_swarm",
+    "ParticleSwarm": "search.particle_swarm", "NSGA2": "search.nsga2",
     "DNGO": "search.nn_bo", "BOHAMIANN": "search.nn_bo", "LatentBO": "search.latent_bo",
     "Sampler": "optuna_bridge",
     "WorkbenchError": "errors", "SpaceError": "errors", "ConfigError": "errors", "ObjectiveError": "errors",
@@ -58,7 +62,7 @@ _HOME = {
 }
 
 __all__ = [
-    "BOHAMIANN", "DNGO", "LatentBO", "MissingExtra",
+    "BOHB", "OneScale", "BOHAMIANN", "DNGO", "LatentBO", "MissingExtra", "NSGA2",
     "CMAES", "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "DifferentialEvolution", "Float", "Genetic", "Grid", "Int",
     "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
     "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "open", "optimize", "race", "recommend",

@@ -26,6 +26,7 @@ ALGORITHMS = {
     "TPE": wb.TPE(n_startup=2),
     "CMAES": wb.CMAES(population=4),
     "Genetic": wb.Genetic(population_size=2),
+    "NSGA2": wb.NSGA2(population_size=2),
     "DifferentialEvolution": wb.DifferentialEvolution(population_size=4),
     "ParticleSwarm": wb.ParticleSwarm(swarm_size=2),
     "GPBO": wb.GPBO(n_startup=2),

@@ -12,7 +12,8 @@ from workbench.plots import marks as m
 from workbench.plots.figure import safe
 from workbench.plots.swarm import coloured, ring
 from workbench.rows import fits
-from workbench.search.genetic import BOTH, FIRST, MUTATED, NEW, ORIGINS, SECOND, SILENT, GeneticExplanation
+from workbench.search.genes import BOTH, FIRST, MUTATED, NEW, ORIGINS, SECOND, SILENT
+from workbench.search.genetic import GeneticExplanation
 from workbench.space import Space
 from workbench.trials import Trials
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from workbench.errors import StorageError
 from workbench.history import Algorithm
+from workbench.search.bohb import BOHB
 from workbench.search.cma_es import CMAES
 from workbench.search.differential_evolution import DifferentialEvolution
 from workbench.search.genetic import Genetic
@@ -16,6 +17,7 @@ from workbench.search.grid import Grid
 from workbench.search.latent_bo import LatentBO
 from workbench.search.nn_bo import BOHAMIANN, DNGO
 from workbench.search.nsga2 import NSGA2
+from workbench.search.one_scale import OneScale
 from workbench.search.particle_swarm import ParticleSwarm
 from workbench.search.quasi_random import QuasiRandom
 from workbench.search.random import Random
@@ -24,7 +26,7 @@ from workbench.search.tpe import TPE
 
 ALGORITHMS: dict[str, type[Any]] = {c.__name__: c for c in (
     GPBO, RFBO, TPE, CMAES, Random, Grid, QuasiRandom, Genetic, DifferentialEvolution, ParticleSwarm, NSGA2,
-    DNGO, BOHAMIANN, LatentBO)}
+    DNGO, BOHAMIANN, LatentBO, BOHB, OneScale)}
 
 LABELLED: dict[str, Algorithm] = {
     "GP-BO · log-EI": GPBO(),
@@ -38,6 +40,8 @@ LABELLED: dict[str, Algorithm] = {
     "BO with BOHAMIANN": BOHAMIANN(),
     "Latent BO (VAE + GP)": LatentBO(),
     "TPE": TPE(),
+    "TPE · all budgets": OneScale(TPE()),
+    "BOHB": BOHB(),
     "CMA-ES": CMAES(),
     "Genetic algorithm": Genetic(),
     "Differential evolution": DifferentialEvolution(),
@@ -72,13 +76,27 @@ def knows(algorithm: Any) -> bool:
 
 def code(algorithm: Any) -> str:
     """Write one of ours as code with the arguments that differ from the defaults: ``GPBO(acquisition='ei')``."""
-    return f"{type(algorithm).__name__}({', '.join(f'{k}={v!r}' for k, v in _changed(algorithm).items())})"
+    parts = (f"{k}={code(v) if knows(v) else repr(v)}" for k, v in _changed(algorithm).items())
+    return f"{type(algorithm).__name__}({', '.join(parts)})"
 
 
 def to_json(algorithm: Any) -> dict[str, Any]:
-    """Keep an algorithm as its class name and the arguments that differ from the defaults."""
+    """Keep an algorithm as its class name and the arguments that differ from the defaults; one inside another alike.
+
+    What is not ours, or asks one that is not ours, is kept as its name alone.
+    """
     name = type(algorithm).__name__
-    return {"type": name, **_changed(algorithm)} if knows(algorithm) else {"type": name, "foreign": True}
+    if not knows(algorithm):
+        return {"type": name, "foreign": True}
+    inner = {k: to_json(getattr(algorithm, k)) for k in _inner(type(algorithm))}
+    if any(kept.get("foreign") for kept in inner.values()):
+        return {"type": name, "foreign": True}
+    return {"type": name, **_changed(algorithm), **inner}
+
+
+def _inner(cls: type[Any]) -> list[str]:
+    """Name the arguments that are algorithms."""
+    return [f.name for f in dataclasses.fields(cls) if f.type == "Algorithm"]
 
 
 def _changed(algorithm: Any) -> dict[str, Any]:
@@ -96,8 +114,11 @@ def from_json(data: Mapping[str, Any]) -> Algorithm | None:
     cls = ALGORITHMS.get(data["type"])
     if cls is None:
         raise StorageError(f"algorithms are {sorted(ALGORITHMS)}, got {data['type']!r}.")
+    inner = {k: from_json(data[k]) for k in _inner(cls) if k in data}
+    if None in inner.values():
+        return None
     try:
-        made: Algorithm = cls(**{k: v for k, v in data.items() if k != "type"})
+        made: Algorithm = cls(**{k: v for k, v in data.items() if k != "type"} | inner)
     except (TypeError, ValueError) as error:
         raise StorageError(f"{data['type']} cannot be made from {dict(data)!r}: {error}") from error
     return made

@@ -41,16 +41,15 @@ from numpy.typing import NDArray
 
 from workbench.history import Explanation, History, Suggestion
 from workbench.search import genes
+from workbench.search.genes import FIRST, MUTATED, NEW, ORIGINS, SILENT
 from workbench.search.untried import rounded, tried
-from workbench.space import Array, Space
+from workbench.space import Array
 
 Crossover = Literal["sbx", "blend", "uniform"]
 Update = Literal["elitism", "age"]
 SBX_ETA = 2.0
 BLX_ALPHA = 0.5
 WIDTHS = (0.03, 0.2)  # the width of a mutation is log-uniform between these
-FIRST, SECOND, BOTH, MUTATED, NEW, SILENT = range(6)  # where a gene of the child comes from
-ORIGINS = ("first parent", "second parent", "both parents", "mutated", "drawn anew", "inactive")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +65,7 @@ class GeneticExplanation(Explanation):
     parents
         Row numbers of the two parents; twice the same where the child has only one.
     origins
-        For each gene an index into ``ORIGINS``, shape (d,).
+        For each gene an index into ``genes.ORIGINS``, shape (d,).
     crossover, update
         The settings; crossover is "" where the first parent was copied.
     tournament_size
@@ -123,18 +122,6 @@ def tournament(y: Array, size: int, rng: np.random.Generator) -> int:
 # ---- crossover: p, q are the parents' genes (m,) ---------------------------------------------------------------------
 
 
-def sbx(p: Array, q: Array, eta: float, rng: np.random.Generator) -> Array:
-    """Simulated binary crossover (Deb & Agrawal 1995): children spread like those of bit strings.
-
-    beta = (2 u)^(1 / (eta + 1)) for u <= ½, else (1 / (2 (1 - u)))^(1 / (eta + 1)); the child is ½ ((1 ± beta) p +
-    (1 ∓ beta) q) with either sign: one of their two children. The sign is drawn per gene.
-    """
-    u = rng.random(len(p))  # ~ U(0, 1)
-    beta = np.where(u <= 0.5, 2 * u, 1 / (2 * (1 - u))) ** (1 / (eta + 1))
-    sign = np.where(rng.random(len(p)) < 0.5, 1.0, -1.0)
-    return np.asarray(0.5 * ((1 + sign * beta) * p + (1 - sign * beta) * q))
-
-
 def blend(p: Array, q: Array, alpha: float, rng: np.random.Generator) -> Array:
     """BLX-alpha (Eshelman & Schaffer 1993): uniform on the parents' interval, longer by alpha of itself on each side."""
     low, high = np.minimum(p, q), np.maximum(p, q)
@@ -142,20 +129,21 @@ def blend(p: Array, q: Array, alpha: float, rng: np.random.Generator) -> Array:
     return np.asarray(rng.uniform(low - reach, high + reach))
 
 
+COMBINE: dict[str, genes.Combine | None] = {
+    "sbx": lambda p, q, rng: genes.sbx(p, q, SBX_ETA, rng), "blend": lambda p, q, rng: blend(p, q, BLX_ALPHA, rng),
+    "uniform": None}
+
+
 # ---- mutation --------------------------------------------------------------------------------------------------------
 
 
-def mutate(space: Space, x: Array, j: int, width: float, rng: np.random.Generator) -> float:
-    """Change gene j: a choice is drawn anew, a number moves by N(0, width²), one with levels by at least one of them."""
-    param, column = space[space.names[j]], space.columns[j]
-    if column.kind == "choice":
-        return float(param.points(genes.redraw_level(column.n_levels, param.level_of(x[j]), rng)))
-    moved = float(genes.reflect(x[j] + width * rng.standard_normal()))  # ~ N(x_j, width²)
-    if column.kind == "int":
-        before, after = param.level_of(x[j]), param.level_of(moved)
-        up = moved > x[j]
-        return float(param.points(after if after != before else genes.next_level(column.n_levels, before, up=up)))
-    return moved
+def gaussian(rng: np.random.Generator) -> genes.Move:
+    """Draw the width of one child's mutations: numbers move by N(0, width²)."""
+    width = math.exp(rng.uniform(*np.log(WIDTHS)))
+    return lambda u, rng: u + width * rng.standard_normal()  # ~ N(u, width²)
+
+
+# ---- the algorithm ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,42 +206,9 @@ class Genetic:
         crossed = len(others) > 0 and rng.random() < self.crossover_rate
         second = others[tournament(history.y[others], self.tournament_size, rng)] if crossed else first
         p, q = history.x[first], history.x[second]
-        child, origins = self._cross(space, p, q, rng) if crossed else (p, np.full(len(p), FIRST))
-        born = genes.express(space, child, rng)
-        x, mutated = self._mutate(space, born, rng, at_least=0 if crossed else 1)
-        origins = np.where(mutated, MUTATED, np.where(np.isnan(child) | np.isnan(born), NEW, origins))
-        origins[np.isnan(x)] = SILENT
+        child, origins = genes.cross(space, p, q, COMBINE[self.crossover], rng) if crossed else (p, np.full(len(p), FIRST))
+        x, origins = genes.mutated_child(space, child, origins, self.mutation_rate, gaussian(rng), rng,
+                                         at_least=0 if crossed else 1)
         return x, GeneticExplanation(
             x, tuple(rows.tolist()), (int(first), int(second)), origins, self.crossover if crossed else "", self.update,
             self.tournament_size, len(history) // self.population_size)
-
-    def _cross(self, space: Space, p: Array, q: Array, rng: np.random.Generator) -> tuple[Array, NDArray[np.intp]]:
-        """Combine two parents gene by gene; nan where neither has the gene."""
-        take_first = rng.random(len(p)) < 0.5
-        child = np.where(take_first, p, q)  # uniform crossover
-        origins = np.where(take_first, FIRST, SECOND)
-        mixed = ~genes.choices(space) & np.isfinite(p) & np.isfinite(q) & (p != q)
-        if self.crossover != "uniform":
-            combine = sbx if self.crossover == "sbx" else blend
-            child[mixed] = genes.reflect(combine(p[mixed], q[mixed], SBX_ETA if combine is sbx else BLX_ALPHA, rng))
-            origins[mixed] = BOTH
-        for only, other, name in ((p, q, FIRST), (q, p, SECOND)):  # a branch of one parent comes from that one
-            lone = np.isfinite(only) & np.isnan(other)
-            child[lone], origins[lone] = only[lone], name
-        return child, origins
-
-    def _mutate(self, space: Space, x: Array, rng: np.random.Generator, *, at_least: int) -> tuple[Array, genes.Bools]:
-        """Mutate each active gene with probability mutation_rate / (number of active genes)."""
-        able = np.flatnonzero(np.isfinite(x) & (genes.n_levels(space) != 1))
-        mutated = np.zeros(len(x), dtype=bool)
-        if not len(able):
-            return x, mutated
-        mutated[able] = rng.random(len(able)) < self.mutation_rate / len(able)
-        if mutated.sum() < at_least:
-            mutated[able[rng.integers(len(able))]] = True
-        changed = x.copy()
-        width = math.exp(rng.uniform(math.log(WIDTHS[0]), math.log(WIDTHS[1])))
-        for j in np.flatnonzero(mutated):
-            changed[j] = mutate(space, x, int(j), width, rng)
-        return genes.express(space, changed, rng), mutated
-
