@@ -59,6 +59,10 @@ def test_directions_are_read_from_a_word_a_list_or_a_dict():
     assert Goals.of(DIRECTIONS) == Goals(("minimize", "maximize"), ("error", "speed"))
     assert Goals.of(["minimize", "maximize"]).labels == ("value 1", "value 2")
     assert Goals.of(["maximize"]).sign == -1.0
+    assert Goals.of({"accuracy": "maximize"}) == Goals(("maximize",), ("accuracy",))
+    assert Goals.of({"accuracy": "maximize"}).labels == ("accuracy",)
+    for given in ("maximize", ["minimize", "maximize"], DIRECTIONS, {"accuracy": "maximize"}):
+        assert Goals.of(given).as_given == given
     assert Goals.of(DIRECTIONS).sign == (1.0, -1.0)
 
 
@@ -154,6 +158,27 @@ def test_the_first_dict_names_the_losses_and_their_order():
     assert [e.losses for e in r.log if isinstance(e, RunStarted)][-1] == ("error", "speed")
     for t in r.trials.by_number.values():
         assert r.trials.values(t.losses) == tuple(error_and_speed(t.config).values())
+
+
+@pytest.mark.parametrize("direction", [{"accuracy": "maximize"}, "maximize"], ids=["named", "named by the first dict"])
+def test_one_loss_may_have_a_name_that_a_file_and_exported_code_keep(direction):
+    r = run(lambda c: {"accuracy": c["lr"]}, direction=direction, n_trials=5, name="r")
+    best = max(t.config["lr"] for t in r.trials.by_number.values())
+    for again in (r, wb.open("r")):
+        assert again.direction == {"accuracy": "maximize"}
+        assert again.trials.goals == Goals(("maximize",), ("accuracy",))
+        assert again.trials.value(again.best.loss) == again.frame()["value"].max() == best
+    assert "direction={'accuracy': 'maximize'}" in r.export("python")
+    assert json.loads(r.export("json"))["direction"] == {"accuracy": "maximize"}
+    assert r._repr_html_().index(f"{best:.6f}") < r._repr_html_().index(f"{r.frame()['value'].min():.6f}")  # best first
+
+
+def test_one_loss_with_a_name_may_also_come_as_a_number_but_not_under_another_name():
+    assert run(lambda c: 1.0, direction={"error": "minimize"}, n_trials=1).best.loss == 1.0
+    failed = run(lambda c: {"size": 1.0}, direction={"error": "minimize"}, n_trials=1).trials.by_number[0]
+    assert "must return the losses ['error'], got ['size']" in failed.error
+    two = run(lambda c: {"error": 1.0, "size": 2.0}, direction={"error": "minimize"}, n_trials=1).trials.by_number[0]
+    assert "must return (or yield) one number, got {" in two.error
 
 
 def test_other_names_than_those_of_the_run_fail_the_trial():

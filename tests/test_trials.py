@@ -65,3 +65,16 @@ def test_parameters_called_like_a_column_keep_a_column_of_their_own():
     assert frame.columns.is_unique
     assert list(frame["value"]) == list(frame["param value"] + 1)
     assert list(frame.columns[2:7]) == ["param value", "param state", "param trial", "param error", "x"]
+
+
+@pytest.mark.parametrize("labels", [("error", "value"), ("x", "value error"), ("param error", "pareto"), ("trial", "steps")])
+def test_no_two_columns_have_the_same_name_whatever_losses_and_parameters_are_called(labels):
+    space = wb.Space({name: wb.Float(0, 1) for name in ("x", "error", "param error", "value error", "param param error")})
+    r = run(lambda c: dict(zip(labels, (c["x"], c["error"]), strict=True)), space, n_trials=2,
+            direction=dict.fromkeys(labels, "minimize"))
+    frame = r.frame()
+    assert frame.columns.is_unique
+    assert list(frame["error"]) == [None, None]
+    for k, t in r.trials.by_number.items():
+        assert list(frame.loc[k])[1:3] == list(t.losses)
+        assert list(frame.loc[k])[4:9] == list(t.config.values())

@@ -60,7 +60,8 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
         Keeps the run in ``runs/<name>.journal`` from its first trial. Without a name it lives in memory.
     direction
         "minimize" or "maximize". For several losses a list, one for each number of the tuple that the objective returns; or
-        a dict by their names, for an objective that returns a dict (or a tuple in that order).
+        a dict by their names, for an objective that returns a dict (or a tuple in that order). A dict of one entry names the
+        one loss.
     storage
         Any Optuna storage or its URL, instead of the journal file; needs a name.
     trial_timeout, timeout

@@ -23,7 +23,7 @@ class RunStarted:
     """A run began or went on. ``space`` is the space as JSON data; ``n_trials`` None means no limit.
 
     In a run of several losses ``directions`` has one entry for each, ``losses`` their names, and ``direction`` says
-    nothing.
+    nothing. ``losses`` also holds the name of a single loss that has one.
     """
 
     name: str | None
@@ -44,12 +44,12 @@ class RunStarted:
         if goals.several:
             return cls(name, algorithm, space, n_trials, n_workers, seed=seed, directions=goals.directions,
                        losses=goals.labels)
-        return cls(name, algorithm, space, n_trials, n_workers, goals.directions[0], seed)
+        return cls(name, algorithm, space, n_trials, n_workers, goals.directions[0], seed, losses=goals.names)
 
     @property
     def goals(self) -> Goals:
-        """Directions, and the names of several losses."""
-        return Goals(self.directions, self.losses) if self.directions else Goals((self.direction,))
+        """Directions, and the names of the losses."""
+        return Goals(self.directions or (self.direction,), self.losses)
 
 
 @dataclass(frozen=True, slots=True)

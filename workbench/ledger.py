@@ -114,7 +114,7 @@ class Ledger:
     trouble
         Why the last write failed; empty while all is well.
     goals
-        Directions, and the names of several losses.
+        Directions, and the names of the losses.
     """
 
     def __init__(self, study: optuna.Study, *, repair: Callable[[], object] | None = None) -> None:
@@ -179,7 +179,7 @@ class Ledger:
             self._write(lambda: self._storage.set_trial_intermediate_value(trial_id, step, value))
 
     def name_losses(self, names: tuple[str, ...]) -> None:
-        """Keep the names of several losses, as Optuna keeps metric names."""
+        """Keep the names of the losses, as Optuna keeps metric names."""
         self.goals = Goals(self.goals.directions, names)
         self._write(lambda: name_metrics(self.study, names))
 
@@ -308,11 +308,10 @@ def state_of(trial: FrozenTrial) -> TrialState:
 
 
 def goals_of(study: optuna.Study) -> Goals:
-    """Return a study's directions, and its metric names if it has several."""
+    """Return a study's directions, and its metric names if it has any."""
     directions: tuple[Direction, ...] = tuple(
         "maximize" if d == StudyDirection.MAXIMIZE else "minimize" for d in study.directions)
-    names = study.metric_names if len(directions) > 1 else None
-    return Goals(directions, tuple(names or ()))
+    return Goals(directions, tuple(study.metric_names or ()))
 
 
 def name_metrics(study: optuna.Study, names: Sequence[str]) -> None:

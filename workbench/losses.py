@@ -27,7 +27,7 @@ class Goals:
     directions
         One for each loss.
     names
-        The user's names of several losses, in the same order; empty while they are not known.
+        The user's names of the losses, in the same order; empty where there are none.
     """
 
     directions: tuple[Direction, ...] = ("minimize",)
@@ -53,7 +53,7 @@ class Goals:
                            f"got {direction!r}.")
         if not all(isinstance(name, str) and name for name in names):
             raise RunError(f"the losses are named by texts, got {list(names)!r}.")
-        return cls(tuple(given), names if len(given) > 1 else ())
+        return cls(tuple(given), names)
 
     def __len__(self) -> int:
         """Count the losses."""
@@ -72,10 +72,15 @@ class Goals:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names of several losses for tables and axes, also where the user gave none."""
-        if not self.several:
-            return ()
-        return self.names or tuple(f"value {k + 1}" for k in range(len(self)))
+        """Names for tables and axes: the user's, or numbers for several; empty for one loss without a name."""
+        return self.names or (tuple(f"value {k + 1}" for k in range(len(self))) if self.several else ())
+
+    @property
+    def as_given(self) -> Direction | list[Direction] | dict[str, Direction]:
+        """The user's ``direction``: a dict if the losses have names, else a list of several, a word for one."""
+        if self.names:
+            return dict(zip(self.names, self.directions, strict=True))
+        return list(self.directions) if self.several else self.directions[0]
 
 
 def times(sign: Sign, loss: Loss) -> Loss:

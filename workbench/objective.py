@@ -109,6 +109,9 @@ def read_losses(value: Any, n: int) -> tuple[tuple[float, ...], tuple[str, ...]]
 
 def read_step(value: Any, number: int, n_losses: int, *, last: bool = False) -> Step:
     """Read what one step gave."""
+    if n_losses == 1 and isinstance(value, Mapping) and len(value) == 1:
+        (name, one), = value.items()
+        return Step(number, read_loss(one), last, (str(name),))
     if n_losses == 1:
         return Step(number, read_loss(value), last)
     losses, names = read_losses(value, n_losses)

@@ -67,16 +67,13 @@ class Results:
 
     @property
     def goals(self) -> Goals:
-        """Directions, and the names of several losses."""
+        """Directions, and the names of the losses."""
         return self._ledger.goals
 
     @property
     def direction(self) -> Direction | list[Direction] | dict[str, Direction]:
         """Whether the objective's values are minimised or maximised; of several losses a list, or a dict if they have names."""
-        goals = self.goals
-        if not goals.several:
-            return goals.directions[0]
-        return dict(zip(goals.names, goals.directions, strict=True)) if goals.names else list(goals.directions)
+        return self.goals.as_given
 
     # ---- trials ----------------------------------------------------------------------------------------------------
 
@@ -257,7 +254,7 @@ class Results:
         if self.goals.several:
             order = frame.loc[[t.number for t in self.pareto[:20]]]
         else:
-            order = frame.sort_values("value", ascending=self.direction == "minimize").head(10)
+            order = frame.sort_values("value", ascending=not self.trials.maximize).head(10)
         return head + str(order.to_html(escape=True, max_cols=20))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

@@ -303,7 +303,7 @@ class Run(Results):
                     return
                 self.state, self.detail = event.state, event.detail
                 self._changed.notify_all()
-            if isinstance(event, (TrialReported, TrialFinished)) and event.losses and self.goals != self._said_goals:
+            if isinstance(event, (TrialReported, TrialFinished)) and self.goals != self._said_goals:
                 self.log.append(self._started())  # the first dict of losses has named them
                 self._said_goals = self.goals
             self.log.append(event)

@@ -289,16 +289,17 @@ class StudyLoop:
             yield from self._judge(t, done.step.number)
 
     def _loss_of(self, step: Step) -> Loss:
-        """Turn the user's values into losses; the first dict names several and gives their order."""
+        """Turn the user's values into losses; the first dict names them and gives their order."""
         names, value = step.names, step.loss
-        if names and isinstance(value, tuple):
+        if names:
             if not self.ledger.goals.names:
                 self.ledger.name_losses(names)
             order = self.ledger.goals.names
             if set(names) != set(order):
                 raise ObjectiveError(f"the objective must return the losses {list(order)!r}, got {list(names)!r}.")
-            by_name = dict(zip(names, value, strict=True))
-            value = tuple(by_name[name] for name in order)
+            if isinstance(value, tuple):
+                by_name = dict(zip(names, value, strict=True))
+                value = tuple(by_name[name] for name in order)
         return times(self.ledger.sign, value)
 
     def _judge(self, t: Live, step: int) -> Iterator[Event]:

@@ -25,7 +25,7 @@ from workbench.losses import Goals, times
 from workbench.models import pareto
 from workbench.space import Array, Config
 
-OURS = {"trial", "state", "value", "pareto", "steps", "seconds", "error"}  # columns of ``frame`` beside the parameters
+OURS = ("trial", "state", "value", "pareto", "steps", "seconds", "error")  # columns of ``frame`` that keep their names
 
 
 @dataclass(slots=True)
@@ -192,34 +192,38 @@ class Trials:
         """One row a trial: number, state, value, the parameters (NaN where inactive), steps, seconds, error.
 
         Of several losses each has a column by its name, and ``pareto`` says whether the trial is in the Pareto set.
+        No two columns have the same name: a loss that is called like one of ``OURS`` gets "value " before its name, a
+        parameter that is called like one of these or like a loss gets "param ".
         """
         goals = self.goals
-        labels = goals.labels
         top = self.top
         rows: list[dict[str, Any]] = []
         trials = list(self.by_number.values())  # another thread may fold meanwhile
+        declared = [p["name"] for p in self.started.space.get("params", ())] if self.started is not None else []
+        losses = _free_names(goals.labels if goals.several else (), OURS, "value ")
+        params = _free_names([*declared, *(k for t in trials for k in t.config)], [*OURS, *losses.values()], "param ")
         for t in trials:
             last = t.error.strip().splitlines()[-1] if t.error and t.error.strip() else t.error
             row = {"trial": t.number, "state": t.state, "steps": len(t.curve) or len(t.curves), "seconds": t.seconds,
-                   "error": last, **{_column(k, labels): v for k, v in t.config.items()}}
+                   "error": last, **{params[k]: v for k, v in t.config.items()}}
             if goals.several:
                 values = self.values(t.losses) or [math.nan] * len(goals)
-                row |= {**dict(zip(map(_loss_column, labels), values, strict=True)), "pareto": t.number in top}
+                row |= {**dict(zip(losses.values(), values, strict=True)), "pareto": t.number in top}
             else:
                 row["value"] = self.value(t.loss)
             rows.append(row)
-        declared = [p["name"] for p in self.started.space.get("params", ())] if self.started is not None else []
-        names = list(dict.fromkeys([*declared, *(k for t in trials for k in t.config)]))
-        shown = [*map(_loss_column, labels), "pareto"] if goals.several else ["value"]
-        columns = ["trial", "state", *shown, *(_column(k, labels) for k in names), "steps", "seconds", "error"]
+        shown = [*losses.values(), "pareto"] if goals.several else ["value"]
+        columns = ["trial", "state", *shown, *params.values(), "steps", "seconds", "error"]
         return pd.DataFrame(rows, columns=columns).set_index("trial").sort_index()
 
 
-def _column(name: str, labels: tuple[str, ...]) -> str:
-    """Name a parameter's column; one that is called like a column of ours, or like a loss, gets a prefix."""
-    return f"param {name}" if name in OURS or name in labels else name
-
-
-def _loss_column(name: str) -> str:
-    """Name a loss's column; one that is called like a column of ours gets a prefix."""
-    return f"value {name}" if name in OURS else name
+def _free_names(names: Iterable[str], taken: Iterable[str], prefix: str) -> dict[str, str]:
+    """Name a column for each name: with the prefix, as often as it takes, where the name is taken."""
+    used, columns = set(taken), dict[str, str]()
+    for name in dict.fromkeys(names):
+        column = name
+        while column in used:
+            column = prefix + column
+        used.add(column)
+        columns[name] = column
+    return columns

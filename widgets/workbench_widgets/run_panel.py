@@ -165,7 +165,7 @@ class RunPanel(anywidget.AnyWidget):
             "failed": trials.n_by_state.get("failed", 0), "pruned": trials.n_by_state.get("pruned", 0),
             "best": None if best is None else number(trials.value(best.loss)),
             "best_trial": None if best is None else best.number,
-            "pareto": len(trials.pareto) if run.goals.several else None, "maximize": run.direction == "maximize",
+            "pareto": len(trials.pareto) if run.goals.several else None, "maximize": trials.maximize,
             "elapsed_s": int(run.elapsed_s), "eta_s": self._eta_s(), "algorithm": catalogue.label(run.algorithm),
             "algorithms": [] if self.editor is None else list(catalogue.LABELLED),
             "workers": run.n_workers, "n_parameters": 0 if run.space is None else len(run.space), "advice": self._advice(),
