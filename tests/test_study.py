@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import dataclass
 
 import numpy as np
 import optuna
@@ -20,9 +21,10 @@ from workbench.events import (
     TrialReported,
     TrialSuggested,
 )
-from workbench.history import Drawn, Verdict
+from workbench.history import Drawn
 from workbench.ledger import Ledger
 from workbench.propose import Settings
+from workbench.schedule import Verdict
 from workbench.study import run_study
 
 
@@ -231,16 +233,36 @@ def test_an_objective_that_is_no_function_is_refused():
 # ---- schedulers ----------------------------------------------------------------------------------------------------
 
 
-class OneStep:
-    def judge(self, curve, others):
-        return Verdict(keep=len(curve) < 2, why=Drawn("two steps are enough"))
+@dataclass(frozen=True)
+class TwoSteps:
+    """Stops every trial after two steps."""
+
+    n_trials = None
+    budgets = (2,)
+
+    def schedule(self):
+        return self
+
+    def begin(self, trial, *, instead_of=None):
+        return Verdict(trial, "go", Drawn("begins"))
+
+    def goal(self, trial):
+        return 2
+
+    def report(self, trial, step, loss):
+        return [Verdict(trial, "stop", Drawn("two steps are enough"))] if step == 2 else []
+
+    def end(self, trial, loss):
+        return []
+
+    free = close = lambda self: []
 
 
 def test_a_scheduler_ends_trials_early_and_says_why():
-    r = run(curve, scheduler=OneStep(), n_trials=4)
+    r = run(curve, scheduler=TwoSteps(), n_trials=4)
     assert [(e.state, e.loss) for e in ends(r)] == [("pruned", t.curve[1][1]) for t in r.trials.by_number.values()]
     verdicts = [e for e in r.log if isinstance(e, TrialJudged)]
-    assert [v.keep for v in verdicts] == [True, False] * 4
+    assert [v.action for v in verdicts] == ["go", "stop"] * 4
     assert "two steps" in verdicts[1].why.summary()
 
 
@@ -337,7 +359,7 @@ def test_the_space_of_an_optuna_objective_is_read_off_its_trials_and_told():
 
 
 def test_an_optuna_objective_is_pruned_by_its_own_question():
-    r = run(define_by_run, None, scheduler=OneStep(), n_trials=3)
+    r = run(define_by_run, None, scheduler=TwoSteps(), n_trials=3)
     assert [e.state for e in ends(r)] == ["pruned"] * 3
     assert [len(t.curve) for t in r.trials.by_number.values()] == [2] * 3
 

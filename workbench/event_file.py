@@ -25,8 +25,8 @@ from workbench.history import Explanation
 TAG = "!"
 _EVENTS: dict[str, type[Any]] = {
     c.__name__: c for c in (events.RunStarted, events.TrialSuggested, events.TrialReported, events.TrialJudged,
-                            events.TrialFinished, events.Printed, events.StepTaken, events.StateChanged,
-                            events.RunFinished)}
+                            events.TrialShelved, events.TrialFinished, events.Printed, events.StepTaken,
+                            events.StateChanged, events.RunFinished)}
 _CLASS = re.compile(r"workbench(\.[a-z][a-z_0-9]*)+:[A-Za-z][A-Za-z_0-9]*")
 
 

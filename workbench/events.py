@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from workbench.history import Explanation
 from workbench.losses import Direction, Goals, Loss
+from workbench.schedule import Action
 from workbench.space import Config
 
 TrialState = Literal["running", "complete", "pruned", "failed", "interrupted"]
@@ -21,6 +22,8 @@ RunState = Literal["ready", "running", "pausing", "paused", "stopping", "stopped
 @dataclass(frozen=True, slots=True)
 class RunStarted:
     """A run began or went on. ``space`` is the space as JSON data; ``n_trials`` None means no limit.
+
+    ``scheduler`` holds the scheduler's settings as JSON data, if there is one.
 
     In a run of several losses ``directions`` has one entry for each, ``losses`` their names, and ``direction`` says
     nothing. ``losses`` also holds the name of a single loss that has one.
@@ -36,15 +39,17 @@ class RunStarted:
     time: float = field(default_factory=time)
     directions: tuple[Direction, ...] = ()
     losses: tuple[str, ...] = ()
+    scheduler: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, goals: Goals, name: str | None, algorithm: str, space: dict[str, Any], n_trials: int | None,
-           n_workers: int = 1, seed: int = 0) -> RunStarted:
+           n_workers: int = 1, seed: int = 0, scheduler: dict[str, Any] | None = None) -> RunStarted:
         """Tell what a run of one loss or several wants."""
         if goals.several:
             return cls(name, algorithm, space, n_trials, n_workers, seed=seed, directions=goals.directions,
                        losses=goals.labels)
-        return cls(name, algorithm, space, n_trials, n_workers, goals.directions[0], seed, losses=goals.names)
+        return cls(name, algorithm, space, n_trials, n_workers, goals.directions[0], seed, losses=goals.names,
+                   scheduler=scheduler or {})
 
     @property
     def goals(self) -> Goals:
@@ -80,12 +85,22 @@ class TrialReported:
 
 @dataclass(frozen=True, slots=True)
 class TrialJudged:
-    """A scheduler let a trial go on, or not."""
+    """A scheduler's word on a trial after so many steps: go on, wait for others, stop, or finish."""
 
     trial: int
     step: int
-    keep: bool
+    action: Action
     why: Explanation | None = None
+    time: float = field(default_factory=time)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialShelved:
+    """A waiting trial gave its place in memory up. If it goes on, its steps run again, or it goes on from its ``state``."""
+
+    trial: int
+    step: int
+    state: bool = False
     time: float = field(default_factory=time)
 
 
@@ -148,7 +163,7 @@ class RunFinished:
     time: float = field(default_factory=time)
 
 
-Event = (RunStarted | TrialSuggested | TrialReported | TrialJudged | TrialFinished | Printed | StepTaken
+Event = (RunStarted | TrialSuggested | TrialReported | TrialJudged | TrialShelved | TrialFinished | Printed | StepTaken
          | StateChanged | RunFinished)
 
 

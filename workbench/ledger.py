@@ -52,6 +52,10 @@ class Saw:
         Which of the run's spaces and algorithms (both may be changed during a run).
     again
         Number of the interrupted trial whose configuration this one repeats.
+    drawn
+        False if the configuration was given, and no algorithm chose it.
+    steps
+        Points of the learning curves that the pending trials had, where a scheduler compares them.
     """
 
     told: int
@@ -59,7 +63,8 @@ class Saw:
     space: int = 0
     algorithm: int = 0
     again: int | None = None
-    drawn: bool = True  # False: the configuration was given, no algorithm chose it
+    drawn: bool = True
+    steps: tuple[int, ...] = ()
 
     def data(self) -> dict[str, Any]:
         """As JSON data; defaults are left out."""
@@ -74,6 +79,8 @@ class Saw:
             out["again"] = self.again
         if not self.drawn:
             out["drawn"] = False
+        if self.steps:
+            out["steps"] = list(self.steps)
         return out
 
     @classmethod
@@ -83,7 +90,7 @@ class Saw:
             again = data.get("again")
             return cls(int(data["told"]), tuple(int(k) for k in data.get("pending", ())), int(data.get("space", 0)),
                        int(data.get("algorithm", 0)), None if again is None else int(again),
-                       bool(data.get("drawn", True)))
+                       bool(data.get("drawn", True)), tuple(int(k) for k in data.get("steps", ())))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StorageError(f"a trial's attribute {KEY!r} is malformed: {data!r}.") from error
 

@@ -1,20 +1,25 @@
 """Whatever the user gives becomes an iterator of losses, one per step.
 
-Three kinds of objective are understood:
+Four kinds of objective are understood:
 
 * a function ``config -> loss``: one step;
 * a generator function that yields one loss per epoch: one step each, the last is the result;
 * an unchanged Optuna objective ``f(trial)``: its thread is parked inside ``trial.report`` until the next step is
-  wanted, so pausing a trial is simply not calling ``next``.
+  wanted, so pausing a trial is simply not calling ``next``;
+* a function ``(config, budget) -> loss`` for a scheduler: it is called with each budget in turn, and trains from the start.
+
+The last two lines of defence against training twice: a generator function or a function of a budget may take a further
+parameter ``state``. It then gives ``wb.Checkpoint(loss, state)``, and gets the last state back if it has to begin anew.
 """
 
 from __future__ import annotations
 
+import inspect
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import Any, Protocol
 
@@ -31,13 +36,22 @@ ONE_LOSS_ONLY = ("{} is for one loss: Optuna forbids it in multi-objective studi
 class Step:
     """One loss, or one of each. ``last`` says that the trial ends with it (a plain function's value, a return).
 
-    ``names`` are the keys of a dict of losses, in its order.
+    ``names`` are the keys of a dict of losses, in its order; ``state`` is what came with the loss in a ``Checkpoint``.
     """
 
     number: int
     loss: Loss
     last: bool = False
     names: tuple[str, ...] = ()
+    state: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A loss, and what is needed to go on from here: a picklable ``state`` such as weights and optimiser."""
+
+    loss: Any
+    state: Any
 
 
 class Pruned(Exception):
@@ -109,6 +123,8 @@ def read_losses(value: Any, n: int) -> tuple[tuple[float, ...], tuple[str, ...]]
 
 def read_step(value: Any, number: int, n_losses: int, *, last: bool = False) -> Step:
     """Read what one step gave."""
+    if isinstance(value, Checkpoint):
+        return replace(read_step(value.loss, number, n_losses, last=last), state=value.state)
     if n_losses == 1 and isinstance(value, Mapping) and len(value) == 1:
         (name, one), = value.items()
         return Step(number, read_loss(one), last, (str(name),))
@@ -123,25 +139,91 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def parameters_of(objective: Objective) -> tuple[str, ...]:
+    """Names of an objective's parameters after the first; none if they cannot be read."""
+    try:
+        names = list(inspect.signature(objective).parameters)
+    except (TypeError, ValueError):
+        return ()
+    return tuple(names[1:])
+
+
+def takes_budget(objective: Objective) -> bool:
+    """Whether an objective is a function of configuration and budget."""
+    return "budget" in parameters_of(objective)
+
+
+def takes_state(objective: Objective) -> bool:
+    """Whether an objective can go on from a state that it has given in a ``Checkpoint``."""
+    return "state" in parameters_of(objective)
+
+
+class BudgetSteps:
+    """Steps of a function ``(config, budget) -> loss``: one for each budget, at ``goal``.
+
+    With a parameter ``state`` it goes on from the last one (None at first), else it trains from the start.
+    """
+
+    def __init__(self, objective: Objective, config: Mapping[str, Any], state: Any = None) -> None:
+        self._objective, self._config = objective, dict(config)
+        self._takes_state = takes_state(objective)
+        self.goal, self.state = 0, state
+
+    def __next__(self) -> Step:
+        """Train to the goal."""
+        more = {"state": self.state} if self._takes_state else {}
+        value = self._objective(self._config, budget=self.goal, **more)
+        if isinstance(value, Iterator):
+            raise ObjectiveError("an objective with a parameter budget must return its loss there, got a generator. Leave "
+                                 "budget out: a generator yields one loss per step, and is paused where it stands.")
+        return read_step(value, self.goal, 1)
+
+    def close(self) -> None:
+        """There is nothing to free."""
+
+
+class CatchUp:
+    """Steps that run anew, in silence, until they are where their trial stood."""
+
+    def __init__(self, steps: Steps, n: int) -> None:
+        self._steps, self._n = steps, n
+
+    def __next__(self) -> Step:
+        """Run the next step, after those that were taken before."""
+        while self._n:
+            self._n -= 1
+            next(self._steps)
+        return next(self._steps)
+
+    def close(self) -> None:
+        """Give the trial up."""
+        self._steps.close()
+
+
 class ConfigSteps:
-    """Steps of a function or generator function of the configuration."""
+    """Steps of a function or generator function of the configuration.
+
+    ``done`` steps were taken before, if the objective goes on from a ``state``.
+    """
 
     @property
     def begun(self) -> bool:
         """Whether this very object holds a generator under way."""
         return self._losses is not None
 
-    def __init__(self, objective: Objective, config: Mapping[str, Any], n_losses: int = 1) -> None:
+    def __init__(self, objective: Objective, config: Mapping[str, Any], n_losses: int = 1, *, state: Any = None,
+                 done: int = 0) -> None:
         self._objective = objective
         self._n_losses = n_losses
         self._config = dict(config)
+        self._more = {"state": state} if takes_state(objective) else {}
         self._losses: Iterator[Any] | None = None
-        self._n = 0
+        self._n = done
 
     def __next__(self) -> Step:
         """Run one step."""
         if self._losses is None:
-            value = self._objective(self._config)
+            value = self._objective(self._config, **self._more)
             if not isinstance(value, Iterator):
                 return read_step(value, 1, self._n_losses, last=True)
             self._losses = value

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import optuna
@@ -13,14 +14,16 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from workbench.errors import ConfigError, SearchExhausted, StorageError
+from workbench.events import TrialState
 from workbench.history import Algorithm, Explanation, History
-from workbench.ledger import SKIPPED, Ledger, Saw, in_told_order, loss_of, n_steps, state_of
+from workbench.lanes import at_budgets
+from workbench.ledger import SKIPPED, Ledger, Saw, curve_of, in_told_order, loss_of, n_steps, state_of
 from workbench.losses import Loss, Sign
-from workbench.objective import ConfigSteps, Objective, OptunaSteps, Steps
+from workbench.objective import BudgetSteps, CatchUp, ConfigSteps, Objective, OptunaSteps, Steps, takes_budget
 from workbench.optuna_distributions import suggest_from
 from workbench.rows import Rows, fits
-from workbench.schedule import Scheduler
-from workbench.space import Config, Space
+from workbench.schedule import Scheduler, finite
+from workbench.space import Array, Config, Space
 from workbench.workers import Lines
 
 MAX_FORBIDDEN = 100  # forbidden suggestions of one of Optuna's samplers in a row
@@ -37,8 +40,14 @@ class Settings:
     scheduler: Scheduler | None = None
     trial_timeout: float | None = None  # seconds that a trial may run, pauses not counted
     timeout: float | None = None  # seconds that the run may run, pauses not counted
+    max_waiting: int = 200  # trials that wait in memory for others; beyond, the least promising give their place up
     space_index: int = 0
     algorithm_index: int = 0
+
+    @property
+    def budgets(self) -> tuple[int, ...]:
+        """Steps at which the scheduler compares trials."""
+        return () if self.scheduler is None else self.scheduler.schedule().budgets
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +68,11 @@ class Live:
     space: Space | None = None
     trial: optuna.Trial | None = None
     known: bool = True  # whether its configuration is complete (an Optuna objective suggests as it goes)
-    curve: list[Loss] = field(default_factory=list)
+    curve: list[tuple[int, Loss]] = field(default_factory=list)  # (step, loss)
     busy: bool = False
+    shelved: bool = False  # its steps were given up to save memory
+    state: Any = None  # from its last Checkpoint; of a shelved trial, pickled
+    verdict: Literal["stop", "finish"] | None = None  # how an Optuna objective shall end at its next word
     since: float = 0.0
     used_s: float = 0.0
     lines: Lines | None = None
@@ -83,7 +95,7 @@ class Proposer:
     def __init__(self, ledger: Ledger, objective: Objective, settings: Settings, seed: int,
                  cancelled: Callable[[], bool]) -> None:
         self._ledger, self._objective, self._settings, self._seed = ledger, objective, settings, seed
-        self._cancelled = cancelled
+        self._cancelled, self._budgets = cancelled, settings.budgets
         self._rows: Rows | None = None
 
     def propose(self, given: Given | None, live: Mapping[int, Live], told: int) -> tuple[Live, Explanation | None]:
@@ -103,7 +115,7 @@ class Proposer:
         self._ledger.flush()
         s = self._settings
         saw = Saw(told, tuple(live), s.space_index, s.algorithm_index, None if given is None else given.again,
-                  drawn=given is None)
+                  drawn=given is None, steps=tuple(len(t.curve) for t in live.values()) if self._budgets else ())
         if s.space is None:
             return self._define_by_run(given, saw), None
         if given is None and isinstance(s.algorithm, optuna.samplers.BaseSampler):
@@ -114,8 +126,9 @@ class Proposer:
             s.space.validate(config)
         else:
             number = len(self._ledger.trials())
-            pending = [t.config for t in live.values() if t.space is s.space or fits(s.space, t.config)]
-            history = self.rows.history(pending)
+            pending = [t for t in live.values() if t.space is s.space or fits(s.space, t.config)]
+            reached = [at_budgets(t.curve, self._budgets) for t in pending] if self._budgets else []
+            history = self.rows.history([t.config for t in pending], pending_at=reached)
             assert s.algorithm is not None
             assert not isinstance(s.algorithm, optuna.samplers.BaseSampler)
             suggestion = s.algorithm.suggest(history, np.random.default_rng([self._seed, number]))
@@ -126,7 +139,21 @@ class Proposer:
         return Live(number, config, self._steps(config), s.space), why
 
     def _steps(self, config: Config) -> Steps:
+        if takes_budget(self._objective):
+            return BudgetSteps(self._objective, config)
         return ConfigSteps(self._objective, config, len(self._ledger.goals))
+
+    def anew(self, t: Live) -> Steps:
+        """Begin a shelved trial's steps anew: from its state, or in silence up to where it stood."""
+        state = None if t.state is None else pickle.loads(t.state)
+        n = len(t.curve)
+        if (t.trial is not None and not t.known) or t.space is None:
+            return CatchUp(OptunaSteps(self._objective, t.trial, optuna.TrialPruned), n)
+        if takes_budget(self._objective):
+            return BudgetSteps(self._objective, t.config, state)
+        if state is not None:
+            return ConfigSteps(self._objective, t.config, state=state, done=n)
+        return CatchUp(ConfigSteps(self._objective, t.config), n)
 
     def _from_sampler(self, space: Space, saw: Saw) -> Live:
         """Let one of Optuna's samplers suggest, parameter by parameter; forbidden combinations are drawn again."""
@@ -162,24 +189,34 @@ class Proposer:
         space = self._settings.space
         assert space is not None
         if self._rows is None or self._rows.space is not space:
-            self._rows = rows_of(self._ledger.trials(), space, self._ledger.sign, self._seed)
+            self._rows = rows_of(self._ledger.trials(), space, self._ledger.sign, self._seed, budgets=self._budgets)
         return self._rows
 
-    def told(self, t: Live, loss: Loss | None) -> None:
+    def told(self, t: Live, state: TrialState, loss: Loss | None) -> None:
         """Add a trial that has ended to what is known."""
         rows = self._rows  # if there are none yet, they are read from the ledger when they are needed
         if rows is not None and rows.space is self._settings.space and (
                 t.space is rows.space or fits(rows.space, t.config)):
-            rows.append(t.number, t.config, loss, max(len(t.curve), 1))
+            rows.append(t.number, t.config, loss, max(len(t.curve), 1), reached(t.curve, rows.budgets, state, loss))
 
 
-def rows_of(trials: Sequence[FrozenTrial], space: Space, sign: Sign, seed: int, told: int | None = None) -> Rows:
+def reached(curve: Sequence[tuple[int, Loss]], budgets: tuple[int, ...], state: TrialState, loss: Loss | None) -> Array | None:
+    """Losses of an ended trial at the budgets: one that was not stopped has its last loss where it did not get so far."""
+    if not budgets:
+        return None
+    assert not isinstance(loss, tuple)
+    return at_budgets(curve, budgets, None if state == "pruned" else finite(loss))
+
+
+def rows_of(trials: Sequence[FrozenTrial], space: Space, sign: Sign, seed: int, told: int | None = None,
+            budgets: tuple[int, ...] = ()) -> Rows:
     """Encode the first ``told`` ended trials of a study (all, if not given); those outside the space are left out."""
-    rows = Rows(space, seed, len(sign) if isinstance(sign, tuple) else 1)
+    rows = Rows(space, seed, len(sign) if isinstance(sign, tuple) else 1, budgets)
     for t in told_trials(trials)[:told]:
         loss = loss_of(t, sign)
         if fits(space, t.params) and not (t.state == OptunaState.PRUNED and loss is None):
-            rows.append(t.number, t.params, loss, n_steps(t))
+            at = reached(curve_of(t, sign), budgets, state_of(t), loss) if budgets else None
+            rows.append(t.number, t.params, loss, n_steps(t), at)
     return rows
 
 
@@ -188,8 +225,12 @@ def told_trials(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     return [t for t in in_told_order(trials) if state_of(t) != "interrupted" and not t.user_attrs.get(SKIPPED)]
 
 
-def history_before(trials: Sequence[FrozenTrial], space: Space, sign: Sign, seed: int, saw: Saw) -> History:
+def history_before(trials: Sequence[FrozenTrial], space: Space, sign: Sign, seed: int, saw: Saw,
+                   budgets: tuple[int, ...] = ()) -> History:
     """Rebuild what an algorithm saw when it suggested a trial."""
-    params: dict[int, dict[str, Any]] = {t.number: t.params for t in trials}
-    pending = [params[k] for k in saw.pending if k in params and fits(space, params[k])]
-    return rows_of(trials, space, sign, seed, saw.told).history(pending)
+    by_number = {t.number: t for t in trials}
+    steps = saw.steps or (0,) * len(saw.pending)
+    pending = [(by_number[k], n) for k, n in zip(saw.pending, steps, strict=True) if k in by_number]
+    pending = [(t, n) for t, n in pending if fits(space, t.params)]
+    at = [at_budgets(curve_of(t, sign)[:n], budgets) for t, n in pending] if budgets else []
+    return rows_of(trials, space, sign, seed, saw.told, budgets).history([t.params for t, _ in pending], pending_at=at)

@@ -137,10 +137,10 @@ class Results:
         space = self.space if saw is None or self._settings.space is None else self._spaces[saw.space]
         if space is None:
             raise RunError("there is no space yet: an Optuna objective makes it as it goes. Wait for the first trial.")
-        trials = self._ledger.trials()
+        trials, sign, budgets = self._ledger.trials(), self._ledger.sign, self._settings.budgets
         if saw is None:
-            return rows_of(trials, space, self._ledger.sign, self.seed).history()
-        return history_before(trials, space, self._ledger.sign, self.seed, saw)
+            return rows_of(trials, space, sign, self.seed, budgets=budgets).history()
+        return history_before(trials, space, sign, self.seed, saw, budgets)
 
     def _saw(self, number: int) -> Saw | None:
         if number not in self.trials.by_number:

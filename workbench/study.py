@@ -1,21 +1,25 @@
 """The loop of a study: ask, step, judge, tell. A generator of events that waits for results and commands alike.
 
 One thread drives the loop; workers only advance iterators. Everything that can happen comes through one inbox:
-results of steps, printed lines, and the user's commands. Pausing is not starting another step.
+results of steps, printed lines, and the user's commands. Pausing is not starting another step; so is waiting for others
+until a scheduler has compared them.
 """
 
 from __future__ import annotations
 
 import math
+import pickle
 import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Literal, cast
+from typing import Literal
+
+from optuna.trial import FrozenTrial
 
 from workbench.errors import ConfigError, ObjectiveError, SearchExhausted, StorageError
 from workbench.events import (
@@ -26,13 +30,16 @@ from workbench.events import (
     TrialFinished,
     TrialJudged,
     TrialReported,
+    TrialShelved,
     TrialState,
     TrialSuggested,
 )
-from workbench.ledger import KEY, SKIPPED, Ledger, Saw, state_of
+from workbench.lanes import Lanes
+from workbench.ledger import KEY, SKIPPED, Ledger, Saw, curve_of, loss_of, state_of
 from workbench.losses import Loss, has_nan, times
-from workbench.objective import Objective, OptunaSteps, Step
+from workbench.objective import BudgetSteps, Objective, OptunaSteps, Step
 from workbench.propose import Cancelled, Given, Live, Proposer, Settings
+from workbench.schedule import Verdict, finite
 from workbench.space import Config
 from workbench.workers import CapturedPrints, Lines, Pool, StepDone, Threads, close_quietly
 
@@ -61,9 +68,11 @@ class StudyLoop:
         self.ledger, self.settings, self.grace_s = ledger, settings, grace_s
         self.inbox: SimpleQueue[Command | StepDone | Printed] = SimpleQueue()
         self._asked = ""  # the last control command: heard at once, even while an algorithm thinks
+        self._lanes = Lanes(settings.scheduler)
         self._proposer = Proposer(ledger, objective, settings, seed, lambda: self._asked in ("pause", "stop"))
         self._workers = Threads(self.inbox.put) if executor is None else Pool(executor, self.inbox.put)
         self._live: dict[int, Live] = {}
+        self._n_busy = 0
         self._given: deque[Given] = deque()  # configurations to try next: re-queued or added by hand
         self._mode: Literal["run", "pausing", "paused", "stop"] = "run"
         self._loaded = False
@@ -86,7 +95,12 @@ class StudyLoop:
     @property
     def n_busy(self) -> int:
         """Trials whose step runs now."""
-        return sum(t.busy for t in list(self._live.values()))
+        return self._n_busy
+
+    @property
+    def n_waiting(self) -> int:
+        """Trials that wait until a scheduler has compared them with others."""
+        return len(self._lanes.waiting)
 
     @property
     def elapsed_s(self) -> float:
@@ -131,9 +145,15 @@ class StudyLoop:
             yield from self._receive()
 
     def _see_whether_over(self) -> Iterator[Event]:
-        if not self._live and not self._given and self._complete():
+        if not self._n_busy and not self._lanes.ready and not self._given and self._complete():
+            yield from self._apply(self._lanes.close())
+            if self._lanes.ready:
+                yield from self._start_steps()
+                return
+            for number in list(self._lanes.waiting):  # nothing will happen any more for which they could wait
+                yield from self._give_up(self._live[number], "stop")
             self._mode = "stop"
-        elif self._stepping and self._only is not None and self._only not in self._live:
+        elif self._stepping and self._only is not None and (self._only not in self._live or self._only in self._lanes.waiting):
             yield from self._pause("")
 
     def _complete(self) -> bool:
@@ -204,17 +224,20 @@ class StudyLoop:
     def _start_steps(self) -> Iterator[Event]:
         """Go on with waiting trials, then begin new ones, as far as there are workers."""
         while self._mode == "run" and self.n_busy < self.settings.n_workers:
-            waiting = next((t for t in self._live.values() if not t.busy and self._may_go_on(t)), None)
-            if waiting is not None:
-                self._submit(waiting)
+            if not self._lanes.ready and not self._stepping:
+                yield from self._apply(self._lanes.free())
+            number = next((k for k in self._lanes.ready if self._may_go_on(k)), None)
+            if number is not None:
+                self._lanes.ready.remove(number)
+                self._submit(self._live[number])
             elif not self._may_begin() or not (yield from self._begin()):
                 return
             # take what has come in meanwhile: a pause, a result that the next suggestion should know
             while self._mode == "run" and not self.inbox.empty():
                 yield from self._handle(self.inbox.get())
 
-    def _may_go_on(self, t: Live) -> bool:
-        return not self._stepping or self._only in (None, t.number)
+    def _may_go_on(self, number: int) -> bool:
+        return not self._stepping or self._only in (None, number)
 
     def _begin(self) -> Generator[Event, None, bool]:
         """Begin a trial; returns whether one began."""
@@ -232,6 +255,8 @@ class StudyLoop:
             if given is not None and isinstance(error, ConfigError):
                 self._given.popleft()
                 yield StateChanged("running", f"A configuration was left out that no longer fits the space: {error}")
+                if given.again is not None:
+                    yield from self._apply(self._lanes.end(given.again, None))
                 return True
             self._fail(error)
             return False
@@ -239,6 +264,8 @@ class StudyLoop:
             self._given.popleft()
         self._live[live.number] = live
         yield TrialSuggested(live.number, dict(live.config), why)
+        for verdict in self._lanes.begin(live.number, None if given is None else given.again):
+            yield TrialJudged(live.number, 0, verdict.action, verdict.why)
         self._submit(live)
         return True
 
@@ -251,7 +278,12 @@ class StudyLoop:
             self._only = t.number
         if t.lines is None:
             t.lines = Lines(t.number, self.inbox.put)
+        if t.shelved:
+            t.shelved, t.steps = False, self._proposer.anew(t)
+        if isinstance(t.steps, BudgetSteps):
+            t.steps.goal = self._lanes.goal(t.number) or 0
         t.busy, t.since = True, time.monotonic()
+        self._n_busy += 1
         self._workers.submit(t.number, t.steps, t.lines)
 
     # ---- results -----------------------------------------------------------------------------------------------
@@ -261,6 +293,7 @@ class StudyLoop:
         if t is None:
             return  # abandoned meanwhile
         t.busy = False
+        self._n_busy -= 1
         t.used_s += time.monotonic() - t.since
         yield from self._learn_config(t)
         if done.interrupt:
@@ -270,9 +303,10 @@ class StudyLoop:
         elif done.error is not None:
             yield from self._end(t, "failed", None, done.error)
         elif done.pruned:
-            yield from self._end(t, "pruned", t.curve[-1] if t.curve else None)
+            state: TrialState = "complete" if t.verdict == "finish" else "pruned"
+            yield from self._end(t, state, t.curve[-1][1] if t.curve else None)
         elif done.step is None:
-            yield from self._complete_trial(t, t.curve[-1] if t.curve else math.nan)
+            yield from self._complete_trial(t, t.curve[-1][1] if t.curve else math.nan)
         else:
             try:
                 loss = self._loss_of(done.step)
@@ -283,10 +317,17 @@ class StudyLoop:
             if done.step.last:
                 yield from self._complete_trial(t, loss)
                 return
-            t.curve.append(loss)
+            t.curve.append((done.step.number, loss))
+            t.state = done.step.state
+            if isinstance(t.steps, BudgetSteps):
+                t.steps.state = t.state  # what ran in another process has left it there
             yield TrialReported.of(t.number, done.step.number, loss, time.time())
             self.ledger.report(t.number, done.step.number, loss)
-            yield from self._judge(t, done.step.number)
+            if t.verdict is not None:  # an Optuna objective that does not ask should_prune
+                t.steps.close()
+                yield from self._end(t, "complete" if t.verdict == "finish" else "pruned", loss)
+                return
+            yield from self._apply(self._lanes.report(t.number, t.curve))
 
     def _loss_of(self, step: Step) -> Loss:
         """Turn the user's values into losses; the first dict names them and gives their order."""
@@ -302,19 +343,44 @@ class StudyLoop:
                 value = tuple(by_name[name] for name in order)
         return times(self.ledger.sign, value)
 
-    def _judge(self, t: Live, step: int) -> Iterator[Event]:
-        if self.settings.scheduler is None:
-            return
-        others = [o.curve for o in self._live.values() if o is not t]
-        verdict = self.settings.scheduler.judge(cast("list[float]", t.curve), cast("list[list[float]]", others))
-        yield TrialJudged(t.number, step, verdict.keep, verdict.why)
-        if verdict.keep:
-            return
-        if isinstance(t.steps, OptunaSteps):
+    # ---- verdicts ------------------------------------------------------------------------------------------------
+
+    def _apply(self, verdicts: Sequence[Verdict]) -> Iterator[Event]:
+        """Do what the scheduler says, of trials that are still there."""
+        for verdict in verdicts:
+            t = self._live.get(verdict.trial)
+            if t is None:
+                continue
+            yield TrialJudged(t.number, t.curve[-1][0] if t.curve else 0, verdict.action, verdict.why)
+            if verdict.action == "go":
+                self._lanes.go(t.number)
+            elif verdict.action == "wait":
+                self._lanes.wait(t.number)
+                yield from self._save_memory()
+            else:
+                yield from self._give_up(t, verdict.action)
+
+    def _give_up(self, t: Live, action: Literal["stop", "finish"]) -> Iterator[Event]:
+        """End a trial that the scheduler has stopped or finished."""
+        if isinstance(t.steps, OptunaSteps) and not t.shelved:
+            t.verdict = action
             t.steps.prune()  # should_prune() says so, and the objective ends by itself
+            self._lanes.go(t.number)
             return
-        t.steps.close()
-        yield from self._end(t, "pruned", t.curve[-1])
+        close_quietly(t.steps)
+        yield from self._end(t, "complete" if action == "finish" else "pruned", t.curve[-1][1] if t.curve else None)
+
+    def _save_memory(self) -> Iterator[Event]:
+        """Let the waiting trial with the greatest loss give its place in memory up, if there are too many."""
+        held = [t for t in map(self._live.__getitem__, self._lanes.waiting) if not t.shelved]
+        if len(held) <= self.settings.max_waiting:
+            return
+        t = max(held, key=lambda t: (_last_loss(t), t.number))
+        if t.state is not None:
+            t.state = pickle.dumps(t.state)
+        close_quietly(t.steps)
+        t.shelved = True
+        yield TrialShelved(t.number, t.curve[-1][0], t.state is not None)
 
     def _learn_config(self, t: Live) -> Iterator[Event]:
         """Take over the parameters that an Optuna objective has suggested by now."""
@@ -336,17 +402,21 @@ class StudyLoop:
 
     def _end(self, t: Live, state: TrialState, loss: Loss | None, error: str | None = None) -> Iterator[Event]:
         del self._live[t.number]
+        self._n_busy -= t.busy
+        self._lanes.leave(t.number)
         rest = None if t.lines is None else t.lines.rest()
         if rest is not None:
             yield rest
         if state != "interrupted":
             self._told += 1
             if state != "pruned" or loss is not None:
-                self._proposer.told(t, loss)
+                self._proposer.told(t, state, loss)
         elif t.config:
             self._given.append(Given(dict(t.config), again=t.number))
         self.ledger.tell(t.number, state, loss, error)
         yield TrialFinished.of(t.number, state, loss, error, time.time())
+        if state != "interrupted":
+            yield from self._apply(self._lanes.end(t.number, loss))
 
     # ---- limits ------------------------------------------------------------------------------------------------
 
@@ -393,11 +463,21 @@ class StudyLoop:
                 yield TrialFinished(t.number, "interrupted", None)
         done_again = {Saw.of(t.user_attrs[KEY]).again for t in trials if KEY in t.user_attrs}
         for t in self.ledger.trials():
+            self._retell(t)
             if state_of(t) != "interrupted":
                 self._told += t.state.is_finished() and not t.user_attrs.get(SKIPPED)
             elif t.number not in done_again and t.params:
                 self._given.append(Given(dict(t.params), again=t.number))
         self._loaded = True
+
+    def _retell(self, t: FrozenTrial) -> None:
+        """Let the scheduler know of an earlier session's trial."""
+        if self.settings.scheduler is None or t.user_attrs.get(SKIPPED) or not t.state.is_finished():
+            return
+        again = Saw.of(t.user_attrs[KEY]).again if KEY in t.user_attrs else None
+        loss = loss_of(t, self.ledger.sign)
+        assert not isinstance(loss, tuple)
+        self._lanes.retell(t.number, curve_of(t, self.ledger.sign), again, ended=state_of(t) != "interrupted", loss=loss)
 
     def _finish(self) -> Iterator[Event]:
         """Wait a moment for steps under way, then leave them behind; close what waits."""
@@ -431,6 +511,12 @@ class StudyLoop:
                 return
             if not isinstance(message, Command):
                 yield from self._handle(message)
+
+
+def _last_loss(t: Live) -> float:
+    loss = t.curve[-1][1]
+    assert not isinstance(loss, tuple)
+    return finite(loss)
 
 
 def plural(n: int, word: str) -> str:

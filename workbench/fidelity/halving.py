@@ -19,13 +19,17 @@ Notation
 =========  ====================================================================
 n_i, r_i   configurations of rung i, and the steps that they reach (``Rung``)
 R          most steps of a configuration: those of a bracket's last rung
-k          rank of a configuration in its rung, from 1; of equals the older is better
+k          rank of a configuration in its rung, from 1; of equals the one that began first is better
 m          results of the rung that are still open
 =========  ====================================================================
 
 Differences from the papers: steps are never run twice, as paused trials keep what they have learnt. A trial that ends by itself
 before its rung's steps counts with its last loss on all later rungs, a failed one as the worst. A bracket that is cut short
 because no more trials begin is halved in the same proportions.
+
+The books may be rebuilt trial by trial, each with its whole curve at once: a trial that reports from beyond its rung's steps has
+evidently been promoted. An interrupted trial's place is taken by the one that is begun instead; what its result has led
+to stands, and it brings a new result to the rung on which it was.
 """
 
 from __future__ import annotations
@@ -34,6 +38,7 @@ from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from workbench.errors import RunError
 from workbench.fidelity import brackets
 from workbench.fidelity.brackets import Bracket
 from workbench.history import Explanation
@@ -74,16 +79,24 @@ class OnRung(Explanation):
         """Say in one plain sentence where the trial stands."""
         where = f"bracket {self.bracket + 1}, rung {self.rung + 1} of {self.n_rungs}"
         if not self.rank:
-            return f"Begins in {where}, with {self.goal} step{'s' * (self.goal != 1)}."
+            return f"Begins in {where}, with {_steps(self.goal)}."
         place = f"{where}: rank {self.rank} of {self.known} known so far, {self.size} in all"
         match self.action:
             case "go":
-                return f"Promoted to {self.goal} steps from {place}; {self.promoted} go on."
+                return f"Promoted to {self.goal} steps from {place}; {_go_on(self.promoted)}."
             case "stop":
-                return f"Stopped in {place}; only {self.promoted} go on."
+                return f"Stopped in {place}; only {_go_on(self.promoted)}."
             case "wait":
-                return f"Waits in {place}; {self.promoted} go on."
-        return f"Finished with {self.goal} steps in {place}."
+                return f"Waits in {place}; {_go_on(self.promoted)}."
+        return f"Finished with {_steps(self.goal)} in {place}."
+
+
+def _go_on(n: int) -> str:
+    return f"{n} go{'es' * (n == 1)} on"
+
+
+def _steps(n: int) -> str:
+    return f"{n} step{'s' * (n != 1)}"
 
 
 @dataclass(slots=True)
@@ -92,7 +105,7 @@ class _Rung:
 
     n: int
     r: int
-    results: list[tuple[float, int]] = field(default_factory=list)  # (loss, trial)
+    results: list[tuple[float, int, int]] = field(default_factory=list)  # (loss, seat, trial)
     passed: set[int] = field(default_factory=set)  # promoted from here
     out: set[int] = field(default_factory=set)
 
@@ -100,6 +113,15 @@ class _Rung:
     def open(self) -> int:
         """Results that are still to come."""
         return self.n - len(self.results)
+
+    @property
+    def undecided(self) -> list[int]:
+        """Trials that wait for a decision, the best first."""
+        return [trial for _, _, trial in self.results if trial not in self.passed and trial not in self.out]
+
+    def has(self, trial: int) -> bool:
+        """Whether the trial has a result here."""
+        return any(t == trial for _, _, t in self.results)
 
 
 class _Bracket:
@@ -128,6 +150,7 @@ class _Bracket:
 @dataclass(slots=True)
 class _Place:
     bracket: _Bracket
+    seat: int  # how many began in the bracket before
     rung: int = 0
     ended: float | None = None  # the last loss of a trial that ended by itself
 
@@ -150,16 +173,18 @@ class Brackets:
     def begin(self, trial: int, *, instead_of: int | None = None) -> Verdict:
         """Give a new trial its place: that of an interrupted one, or the next in the newest bracket, or in a new one."""
         if instead_of is not None and instead_of in self._places:
-            place = self._places[trial] = self._places.pop(instead_of)
+            before = self._places.pop(instead_of)
+            place = self._places[trial] = _Place(before.bracket, before.seat, before.rung)
             rung = place.bracket.rungs[place.rung]
-            rung.results = [result for result in rung.results if result[1] != instead_of]  # it will come there again
+            rung.results = [result for result in rung.results if result[-1] != instead_of]  # it will come there again
+            rung.out.discard(instead_of)
         else:
             if not self._brackets or not self._brackets[-1].room:
                 self._brackets.append(_Bracket(len(self._brackets), self._order(len(self._brackets))))
                 self._unsure = [b for b in self._unsure if self._undecided(b)] + self._brackets[-1:]
             bracket = self._brackets[-1]
+            place = self._places[trial] = _Place(bracket, bracket.n_begun)
             bracket.n_begun += 1
-            place = self._places[trial] = _Place(bracket)
         return Verdict(trial, "go", self._word(place, "go"))
 
     def goal(self, trial: int) -> int:
@@ -170,7 +195,10 @@ class Brackets:
     def report(self, trial: int, step: int, loss: float) -> list[Verdict]:
         """Hear the loss of a step; at the goal the rung decides."""
         place = self._places[trial]
-        if step < place.bracket.rungs[place.rung].r:
+        if place.bracket.rungs[place.rung].has(trial):
+            self._pass(trial, place)
+        rung = place.bracket.rungs[place.rung]
+        if step < rung.r or rung.has(trial):
             return []
         verdicts = self._result(trial, place, finite(loss))
         if not any(v.trial == trial for v in verdicts):
@@ -180,10 +208,11 @@ class Brackets:
     def end(self, trial: int, loss: float | None) -> list[Verdict]:
         """Hear that a trial has ended by itself; its last loss counts on this and all later rungs."""
         place = self._places[trial]
-        if place.ended is not None or trial in place.bracket.rungs[place.rung].out:
+        rung = place.bracket.rungs[place.rung]
+        if place.ended is not None or trial in rung.out:
             return []
         place.ended = finite(loss)
-        if self._has_result(trial, place):  # failed or ended while it waited: the loss that it had stands
+        if rung.has(trial):  # failed or ended while it waited: the loss that it had stands
             return []
         return [v for v in self._result(trial, place, place.ended) if v.trial != trial]
 
@@ -193,9 +222,10 @@ class Brackets:
             return []
         for bracket in self._unsure:
             for i, rung in enumerate(bracket.rungs[:-1]):
-                for k, (_, trial) in enumerate(rung.results[:max(bracket.size(i + 1) - rung.open, 0)]):
-                    if trial not in rung.passed and self._places[trial].ended is None:
-                        return self._promote(trial, bracket, i, k)
+                certain = bracket.size(i + 1) - len(rung.passed) - rung.open  # k + m ≤ n_(i+1)
+                for trial in rung.undecided[:max(certain, 0)]:
+                    if self._places[trial].ended is None:
+                        return self._promote(trial, bracket, i)
         return []
 
     def close(self) -> list[Verdict]:
@@ -208,16 +238,12 @@ class Brackets:
 
     # ---- one rung ----------------------------------------------------------------------------------------------------
 
-    def _has_result(self, trial: int, place: _Place) -> bool:
-        return any(t == trial for _, t in place.bracket.rungs[place.rung].results)
-
     def _undecided(self, bracket: _Bracket) -> bool:
         return bool(bracket.room) or any(rung.open or len(rung.passed) + len(rung.out) < rung.n for rung in bracket.rungs[:-1])
 
     def _result(self, trial: int, place: _Place, loss: float) -> list[Verdict]:
         bracket, i = place.bracket, place.rung
-        rung = bracket.rungs[i]
-        insort(rung.results, (loss, trial))
+        insort(bracket.rungs[i].results, (loss, place.seat, trial))
         if i + 1 == len(bracket.rungs):
             return [Verdict(trial, "finish", self._word(place, "finish", trial))]
         return self._decide(bracket, i)
@@ -226,36 +252,43 @@ class Brackets:
         """Stop who cannot be promoted any more; when the rung is full, promote the others."""
         if i + 1 == len(bracket.rungs):
             return []
-        rung, m = bracket.rungs[i], bracket.size(i + 1)
+        rung = bracket.rungs[i]
+        undecided, room = rung.undecided, max(bracket.size(i + 1) - len(rung.passed), 0)
         verdicts = []
-        for _, trial in rung.results[m:]:
-            if trial not in rung.out and trial not in rung.passed:
-                rung.out.add(trial)
+        for trial in undecided[room:]:
+            rung.out.add(trial)
+            if self._places[trial].ended is None:
                 verdicts.append(Verdict(trial, "stop", self._word(self._places[trial], "stop", trial)))
         if rung.open <= 0:
-            for k, (_, trial) in enumerate(rung.results[:m]):
-                if trial not in rung.passed:
-                    verdicts += self._promote(trial, bracket, i, k)
+            for trial in undecided[:room]:
+                verdicts += self._promote(trial, bracket, i)
         return verdicts
 
-    def _promote(self, trial: int, bracket: _Bracket, i: int, k: int) -> list[Verdict]:
+    def _promote(self, trial: int, bracket: _Bracket, i: int) -> list[Verdict]:
         """Let a trial go on to the next rung; one that has ended takes its loss there."""
-        rung, place = bracket.rungs[i], self._places[trial]
-        rung.passed.add(trial)
-        place.rung = i + 1
+        place = self._places[trial]
+        word = self._word(place, "go", trial, goal=bracket.rungs[i + 1].r)
+        self._pass(trial, place)
         if place.ended is not None:
             return [v for v in self._result(trial, place, place.ended) if v.trial != trial]
-        word = OnRung(bracket.index, i, len(bracket.rungs), "go", bracket.rungs[i + 1].r, k + 1, len(rung.results), rung.n,
-                      bracket.size(i + 1))
         return [Verdict(trial, "go", word)]
 
-    def _word(self, place: _Place, action: Action, trial: int | None = None) -> OnRung:
+    def _pass(self, trial: int, place: _Place) -> None:
+        """Move a trial to the next rung, if there is one."""
+        if place.rung + 1 < len(place.bracket.rungs):
+            rung = place.bracket.rungs[place.rung]
+            rung.passed.add(trial)
+            rung.out.discard(trial)
+            place.rung += 1
+
+    def _word(self, place: _Place, action: Action, trial: int | None = None, goal: int | None = None) -> OnRung:
         bracket, i = place.bracket, place.rung
         rung = bracket.rungs[i]
         rank = 0
         if trial is not None:
-            rank = 1 + next(k for k, (_, t) in enumerate(rung.results) if t == trial)
-        return OnRung(bracket.index, i, len(bracket.rungs), action, rung.r, rank, len(rung.results), rung.n, bracket.size(i + 1))
+            rank = 1 + next(k for k, (_, _, t) in enumerate(rung.results) if t == trial)
+        return OnRung(bracket.index, i, len(bracket.rungs), action, goal or rung.r, rank, len(rung.results), rung.n,
+                      bracket.size(i + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +316,7 @@ class SuccessiveHalving:
         """Check the numbers."""
         brackets.check(self.max_steps, self.eta, self.min_steps)
         if self.n is not None and (isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1):
-            raise brackets.RunError(f"n must be a whole number, at least 1, got {self.n!r}.")
+            raise RunError(f"n must be a whole number, at least 1, got {self.n!r}.")
 
     @property
     def brackets(self) -> tuple[Bracket, ...]:
