@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         StorageError,
         WorkbenchError,
     )
+    from workbench.fidelity.halving import SuccessiveHalving
+    from workbench.fidelity.hyperband import EagerHyperband, Hyperband
     from workbench.optuna_bridge import Sampler
     from workbench.racing import race
     from workbench.run import Run
@@ -55,6 +57,7 @@ _HOME = {
     "Genetic": "search.genetic", "DifferentialEvolution": "search.differential_evolution",
     "ParticleSwarm": "search.particle_swarm", "NSGA2": "search.nsga2",
     "DNGO": "search.nn_bo", "BOHAMIANN": "search.nn_bo", "LatentBO": "search.latent_bo",
+    "SuccessiveHalving": "fidelity.halving", "Hyperband": "fidelity.hyperband", "EagerHyperband": "fidelity.hyperband",
     "Sampler": "optuna_bridge",
     "WorkbenchError": "errors", "SpaceError": "errors", "ConfigError": "errors", "ObjectiveError": "errors",
     "RunError": "errors", "StorageError": "errors", "LogError": "errors", "SearchExhausted": "errors",
@@ -63,6 +66,7 @@ _HOME = {
 
 __all__ = [
     "BOHB", "OneScale", "BOHAMIANN", "DNGO", "LatentBO", "MissingExtra", "NSGA2",
+    "EagerHyperband", "Hyperband", "SuccessiveHalving",
     "CMAES", "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "DifferentialEvolution", "Float", "Genetic", "Grid", "Int",
     "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
     "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "open", "optimize", "race", "recommend",

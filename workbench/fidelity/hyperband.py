@@ -3,16 +3,17 @@
 ``Hyperband`` runs the brackets s = s_max, …, 0 one after the other, and round again. How many configurations and steps each has
 is told in ``brackets.py``; what happens inside one in ``halving.py``.
 
-``EagerHyperband`` is ours. Of the steps of a round, Hyperband's spends two fifths (for s_max = 3: 324 and 270 of 1071) on its two most cautious
-brackets, s = 1 and 0, as insurance against learning curves that cross. That insurance can be had for less: the order
-s_max, s_max, s_max - 1, s_max, s_max, s_max - 1, s_max - 2 never trains from nothing to the end (s = 0), and repeats the
-aggressive brackets, whose configurations, with a model that learns from all of them, are soon good.
+``EagerHyperband`` is ours. Of the steps of a round, Hyperband spends more than half (for s_max = 3: 324 and 270 of 1071) on its
+two most cautious brackets, s = 0 and 1, as insurance against learning curves that cross. That insurance can be had for less:
+the order s_max, s_max, s_max - 1, s_max, s_max, s_max - 1, s_max - 2 never trains from nothing to the end (s = 0), and repeats
+the aggressive brackets, whose configurations, with a model that learns from all of them, are soon good.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from workbench.errors import RunError
 from workbench.fidelity import brackets
 from workbench.fidelity.brackets import Bracket, Table
 from workbench.fidelity.halving import Brackets
@@ -46,7 +47,7 @@ class Hyperband:
         """Check the numbers."""
         brackets.check(self.max_steps, self.eta, self.min_steps)
         if self.table not in ("formula", "printed"):
-            raise brackets.RunError(f'table must be "formula" or "printed", got {self.table!r}.')
+            raise RunError(f'table must be "formula" or "printed", got {self.table!r}.')
 
     @property
     def brackets(self) -> tuple[Bracket, ...]:
