@@ -1,0 +1,95 @@
+"""What Gaussian processes decided when they chose a point for several losses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from workbench.history import Explanation, History
+from workbench.models.map_fit import Hyperparameters
+from workbench.models.pareto import hypervolume
+from workbench.search.ehvi_belief import FrontBelief
+from workbench.search.gp_posterior import N_POSTERIOR
+from workbench.search.surrogate_why import N_SHOWN
+from workbench.space import Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EHVIExplanation(Explanation):
+    """Why expected hypervolume improvement chose a point.
+
+    Attributes
+    ----------
+    x
+        The chosen point of the unit cube, shape (d,), nan where inactive.
+    predicted, predicted_sd
+        Means and standard deviations of the losses at ``x``, in the user's units, shape (m,).
+    front
+        Losses of the finished trials that nobody dominates, shape (K, m); as the processes see them where losses are noisy.
+    reference
+        The reference point as losses, shape (m,).
+    gain
+        Expected hypervolume improvement at ``x``, as a share of the hypervolume of the present front, on the processes' scale.
+    candidates, scores
+        The best points found, the chosen one first, shape (k, d), and their log EHVI, shape (k,).
+    lengthscale, signal_variance, noise
+        Of the processes: shapes (m, d), (m,) and (m,).
+    n_pending
+        Running trials that were taken into account.
+    n_known
+        Finished trials that the processes were conditioned on, if not all of them; 0 for all.
+    """
+
+    x: Array
+    predicted: Array
+    predicted_sd: Array
+    front: Array
+    reference: Array
+    gain: float
+    candidates: Array
+    scores: Array
+    lengthscale: Array
+    signal_variance: Array
+    noise: Array
+    n_pending: int = 0
+    n_known: int = 0
+
+    def belief(self, history: History) -> FrontBelief:
+        """Rebuild the processes that chose ``x`` from the history that they saw, without another fit."""
+        return FrontBelief.of(history, [Hyperparameters(*h) for h in zip(self.lengthscale, self.signal_variance.tolist(),
+                                                                        self.noise.tolist(), strict=True)])
+
+    def summary(self) -> str:
+        """Say in one plain sentence why this point was chosen."""
+        losses = ", ".join(f"{a:.3g} ± {s:.2g}" for a, s in zip(self.predicted, self.predicted_sd, strict=True))
+        K = len(self.front)
+        text = (f"The expected gain in hypervolume was highest here, {_percent(self.gain)} of what the present front "
+                f"({K} trial{'s' * (K != 1)}) dominates: predicted {losses}.")
+        if self.n_pending:
+            text += f" {self.n_pending} running trial{'s were' if self.n_pending > 1 else ' was'} taken into account."
+        if self.n_known:
+            text += f" The processes know the best and a random choice of all trials, {self.n_known} of them."
+        return text
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share >= 1e-6 else "less than a ten thousandth of 1 %"
+
+
+def explain(history: History, belief: FrontBelief, x: Array, scores: Array) -> EHVIExplanation:
+    """Keep what was decided: rows ``x`` were the best, the best first."""
+    mean, sd = (a[0] for a in belief.predict(x[:1]))
+    front = belief.targets[: len(history)][belief.front]
+    volume = hypervolume(front, belief.reference) if len(front) else 0.0
+    gain = float(np.exp(scores[0]))
+    models = [p.model for p in belief.posteriors]
+    made: dict[str, Any] = {
+        "lengthscale": np.array([[gp.lengthscale[f] for f in belief.posteriors[0].features.first] for gp in models]),
+        "signal_variance": np.array([gp.signal_variance for gp in models]), "noise": np.array([gp.noise for gp in models])}
+    return EHVIExplanation(
+        x[0], predicted=belief.losses(mean), predicted_sd=(belief.losses(mean + sd) - belief.losses(mean - sd)) / 2.0,
+        front=belief.losses(front), reference=belief.losses(belief.reference),
+        gain=gain / volume if volume > 0 else 1.0, candidates=x[:N_SHOWN], scores=scores[:N_SHOWN],
+        n_pending=len(history.pending), n_known=len(belief.posteriors[0].rows) if len(history) > N_POSTERIOR else 0, **made)
