@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from contextvars import copy_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from optuna.storages import BaseStorage
@@ -16,42 +16,49 @@ from optuna.storages import BaseStorage
 from workbench import store
 from workbench.errors import RunError, SpaceError, StorageError
 from workbench.events import RunStarted, RunState
+from workbench.fidelity import catalogue as schedulers
 from workbench.ledger import Ledger, attrs_json, name_metrics, replay
 from workbench.losses import Direction, Goals
-from workbench.objective import Objective
+from workbench.objective import Objective, takes_budget
 from workbench.optuna_bridge import Sampler
 from workbench.optuna_watch import resolve_study, watch_study
 from workbench.propose import Settings
 from workbench.run import ATTR_ALGORITHMS, ATTR_SETTINGS, ATTR_SPACES, Run, check_algorithm
+from workbench.schedule import Scheduler
 from workbench.search import catalogue
 from workbench.search.beliefs import check_prior
 from workbench.search.recommend import objective_kind, recommend
 from workbench.space import Space
 from workbench.store import Owner
 
+Auto = Literal["auto"]
+FOREIGN = object()  # a scheduler that is not ours: a file cannot keep it
+N_TRIALS = 50  # by default, without rounds of a scheduler
+
 UNDER_WAY: tuple[RunState, ...] = ("running", "pausing", "paused", "stopping")
 _HERE: weakref.WeakValueDictionary[str, Run] = weakref.WeakValueDictionary()  # writers of this process, by their file
 
 
-def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any = None, n_trials: int | None = 50,
+def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any = None, n_trials: int | None | Auto = "auto",
              n_workers: int = 1, seed: int | None = None, name: str | None = None,
              direction: Direction | Sequence[Direction] | Mapping[str, Direction] = "minimize",
              storage: str | BaseStorage | None = None, trial_timeout: float | None = None,
-             timeout: float | None = None, scheduler: Any = None, executor: Any = None) -> Run:
+             timeout: float | None = None, scheduler: Scheduler | None = None, max_waiting: int = 200,
+             executor: Any = None) -> Run:
     """Make a run that waits for ``start()`` (or for the Start button of its panel).
 
     Parameters
     ----------
     objective
-        A function ``config -> loss``; or a generator function that yields one loss per epoch; or, with ``space`` left
-        out, an Optuna objective ``f(trial)``, unchanged.
+        A function ``config -> loss``; or a generator function that yields one loss per epoch; or, for a scheduler, a function
+        ``(config, budget) -> loss``; or, with ``space`` left out, an Optuna objective ``f(trial)``, unchanged.
     space
         The search space.
     algorithm
         ``GPBO()``, ``TPE()``, another of ``workbench.search`` or one of Optuna's samplers. Default: what ``recommend``
         chooses for the space and the number of trials.
     n_trials
-        Ends the run; None for no limit.
+        Ends the run; None for no limit. "auto": 50, or one round of the scheduler.
     n_workers
         Trials that run at once, each in a thread.
     seed
@@ -67,7 +74,11 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
     trial_timeout, timeout
         Seconds that a trial, or the run, may run; pauses not counted.
     scheduler
-        Judges a trial after each step; None lets every trial run to its end.
+        ``Hyperband(max_steps=81)``, ``ASHA(...)`` or another of ``workbench.fidelity``: how many steps each trial gets. Trials
+        wait where they stand for others, and go on from there. None lets every trial run to its end.
+    max_waiting
+        Trials that wait in memory. Of more, those with the greatest losses are shelved: if one is promoted after all, its
+        steps run again, or it goes on from the ``state`` of its last ``wb.Checkpoint``.
     executor
         Any ``concurrent.futures.Executor`` that runs the steps, instead of threads.
 
@@ -86,7 +97,12 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
     goals = Goals.of(direction)
     if goals.several and scheduler is not None:
         raise RunError(f"a scheduler judges one loss, got a run of {len(goals)}. Leave scheduler= out.")
+    check_scheduler(scheduler, objective)
+    if n_trials == "auto":
+        n_trials = (None if scheduler is None else scheduler.n_trials) or N_TRIALS
     _positive(n_trials=n_trials, n_workers=n_workers, trial_timeout=trial_timeout, timeout=timeout)
+    if isinstance(max_waiting, bool) or not isinstance(max_waiting, int) or max_waiting < 0:
+        raise RunError(f"max_waiting must be a whole number, at least 0, got {max_waiting!r}.")
     if storage is not None and name is None:
         raise RunError("storage= needs a name, under which the run is found again. Give name=.")
     seed = secrets.randbelow(2**31) if seed is None else int(seed)
@@ -95,7 +111,7 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
     check_algorithm(algorithm, len(goals))
     if space is not None:
         check_prior(algorithm, space)
-    settings = Settings(space, algorithm, n_trials, n_workers, scheduler, trial_timeout, timeout)
+    settings = Settings(space, algorithm, n_trials, n_workers, scheduler, trial_timeout, timeout, max_waiting)
     study, where, owner = _create(name, goals, storage)
     study.sampler = _sampler(algorithm, space, seed)
     run = Run(_ledger(study, owner), objective, settings, seed=seed, name=name, where=where, executor=executor,
@@ -131,6 +147,16 @@ def _take_over(path: Path, owner: Owner) -> bool:
         return False
     old.hand_over()
     return owner.acquire()
+
+
+def check_scheduler(scheduler: Any, objective: Objective | None) -> None:
+    """Raise RunError unless it is a scheduler, or None, and the objective can do with it."""
+    if scheduler is None:
+        if objective is not None and takes_budget(objective):
+            raise RunError("the objective takes a budget, which only a scheduler can give. Pass scheduler=wb.Hyperband(max_steps=81), "
+                           "with the largest budget, or leave the parameter budget out.")
+    elif isinstance(scheduler, type) or not callable(getattr(scheduler, "schedule", None)):
+        raise RunError(f"a scheduler is an object with a method schedule, got {scheduler!r}. Take wb.Hyperband(max_steps=81).")
 
 
 def _positive(**numbers: float | None) -> None:
@@ -196,7 +222,7 @@ def _exists(name: str, where: str) -> str:
             "goes on with it; or take another name.")
 
 
-def open(name: str, objective: Objective | None = None, *, algorithm: Any = None,
+def open(name: str, objective: Objective | None = None, *, algorithm: Any = None, scheduler: Scheduler | None = None,
          n_trials: int | None = None, n_workers: int | None = None, storage: str | BaseStorage | None = None) -> Run:
     """Open a named run: to look at it, or with ``objective`` to go on with it.
 
@@ -211,11 +237,13 @@ def open(name: str, objective: Objective | None = None, *, algorithm: Any = None
         Goes on with the run: the same function as before.
     algorithm, n_trials, n_workers
         Change these settings. An algorithm of Optuna's must be given again.
+    scheduler
+        Only for one of your own, which must be given again.
     storage
         Where the run is kept, if not in its journal file.
     """
     _quiet()
-    changes = {"algorithm": algorithm, "n_trials": n_trials, "n_workers": n_workers}
+    changes = {"algorithm": algorithm, "scheduler": scheduler, "n_trials": n_trials, "n_workers": n_workers}
     if storage is not None:
         study = store.load_study(store.any_storage(storage), name, str(storage))
         return _reopen(study, name, str(storage), objective, changes, None)
@@ -240,6 +268,8 @@ def open(name: str, objective: Objective | None = None, *, algorithm: Any = None
 def _reopen(study: optuna.Study, name: str, where: str, objective: Objective | None, changes: dict[str, Any],
             owner: Owner | None) -> Run:
     settings, seed, spaces, algorithms = _kept(study, where)
+    _take_scheduler(settings, changes.pop("scheduler"), needed=objective is not None)
+    check_scheduler(settings.scheduler, objective)
     algorithm = changes["algorithm"]
     if settings.algorithm is None and algorithm is None and objective is not None:
         raise RunError("this run used one of Optuna's samplers, which cannot be kept in a file. Give algorithm= again.")
@@ -257,6 +287,18 @@ def _reopen(study: optuna.Study, name: str, where: str, objective: Objective | N
     return run
 
 
+def _take_scheduler(settings: Settings, given: Scheduler | None, *, needed: bool) -> None:
+    """Put a scheduler of the user's own where the file says that there was one."""
+    if settings.scheduler is not FOREIGN:
+        if given is not None and given != settings.scheduler:
+            raise RunError(f"the run has been made with {schedulers.label(settings.scheduler) or 'no scheduler'}; it cannot be "
+                           "changed afterwards. Leave scheduler= out.")
+    elif given is None and needed:
+        raise RunError("this run used a scheduler of your own, which cannot be kept in a file. Give scheduler= again.")
+    else:
+        settings.scheduler = given
+
+
 def _kept(study: optuna.Study, where: str) -> tuple[Settings, int, list[Space | None], list[Any]]:
     """Read the settings kept with a run; StorageError if they are missing or malformed."""
     try:
@@ -267,8 +309,10 @@ def _kept(study: optuna.Study, where: str) -> tuple[Settings, int, list[Space | 
         if min(i, j) < 0:
             raise IndexError(f"space {i}, algorithm {j}")
         n_trials = None if kept["n_trials"] is None else int(kept["n_trials"])
+        scheduler: Any = FOREIGN if (kept.get("scheduler") or {}).get("foreign") else schedulers.from_json(kept.get("scheduler"))
         trial_limit, limit = (None if kept[k] is None else float(kept[k]) for k in ("trial_timeout", "timeout"))
-        settings = Settings(spaces[i], algorithms[j], n_trials, int(kept["n_workers"]), None, trial_limit, limit, i, j)
+        settings = Settings(spaces[i], algorithms[j], n_trials, int(kept["n_workers"]), scheduler, trial_limit, limit,
+                            int(kept.get("max_waiting", 200)), i, j)
         return settings, int(kept["seed"]), spaces, algorithms
     except SpaceError as error:
         raise StorageError(f"{where}: the space kept with the run is malformed: {error}") from error

@@ -56,6 +56,11 @@ class Results:
         return self._settings.algorithm
 
     @property
+    def scheduler(self) -> Any:
+        """How many steps each trial gets; None if each runs to its end."""
+        return self._settings.scheduler
+
+    @property
     def n_trials(self) -> int | None:
         """How many trials end the run; None for no limit."""
         return self._settings.n_trials

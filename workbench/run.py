@@ -26,6 +26,7 @@ from workbench.events import (
     TrialFinished,
     TrialReported,
 )
+from workbench.fidelity import catalogue as schedulers
 from workbench.history import Algorithm, refusal
 from workbench.inferred import InferredSpace, is_whole
 from workbench.ledger import Ledger, began, finished
@@ -294,7 +295,7 @@ class Run(Results):
     def _started(self) -> RunStarted:
         space = {} if self.space is None else self.space.to_json()
         return RunStarted.of(self.goals, self.name, catalogue.label(self.algorithm), space, self.n_trials, self.n_workers,
-                             self.seed)
+                             self.seed, schedulers.to_json(self.scheduler))
 
     def _append(self, event: Event) -> None:
         with self._lock:
@@ -394,6 +395,7 @@ class Run(Results):
             ATTR_SPACES: [None if x is None else x.to_json() for x in self._spaces],
             ATTR_ALGORITHMS: [catalogue.to_json(a) for a in self._algorithms],
             ATTR_SETTINGS: {"seed": self.seed, "n_trials": s.n_trials, "n_workers": s.n_workers,
+                            "scheduler": schedulers.to_json(s.scheduler), "max_waiting": s.max_waiting,
                             "trial_timeout": s.trial_timeout, "timeout": s.timeout, "space": s.space_index,
                             "algorithm": s.algorithm_index},
         }
