@@ -57,3 +57,25 @@ def check_gradients(belief, Z):
         up, down = belief.predict_with_gradient(Z + e), belief.predict_with_gradient(Z - e)
         np.testing.assert_allclose(d_mean[:, j], (up[0] - down[0]) / 2e-6, rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(d_sd[:, j], (up[1] - down[1]) / 2e-6, rtol=1e-3, atol=1e-5)
+
+
+BUDGETS = (3, 9, 27, 81)
+
+
+def on_budgets(space, n, *, live=0, losses=None, seed=7):
+    """A history of a run with a scheduler: a third of the trials goes on at each budget; ``live`` of them have not ended.
+
+    The first of the live ones has no result. ``losses`` are those at the first budget, each later one is 1 less.
+    """
+    x = space.sample_unit(n + live, np.random.default_rng([seed, n]))
+    first = np.nan_to_num(x, nan=0.3).sum(axis=1) if losses is None else np.asarray(losses, dtype=float)
+    table = np.full((n + live, len(BUDGETS)), np.nan)
+    for i in range(n + live):
+        reached = 1 + (i % 3 == 0) + (i % 9 == 0) + (i % 27 == 0)
+        table[i, :reached] = first[i] - np.arange(reached)
+        if first[i] == np.inf:
+            table[i] = np.inf
+    table[n:n + 1] = np.nan
+    y = np.array([row[~np.isnan(row)][-1] for row in table[:n]])
+    return replace(History.of(space, x[:n], y, pending=x[n:], seed=seed), budgets=BUDGETS, by_budget=table[:n],
+                   pending_by_budget=table[n:])

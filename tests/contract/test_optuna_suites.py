@@ -24,6 +24,8 @@ ALGORITHMS = {
     "Halton": wb.QuasiRandom("halton"),
     # few start-up trials: the suites tell few trials, and the models should be met too
     "TPE": wb.TPE(n_startup=2),
+    "BOHB": wb.BOHB(rho=0.1),
+    "OneScale": wb.OneScale(wb.TPE(n_startup=2)),
     "CMAES": wb.CMAES(population=4),
     "Genetic": wb.Genetic(population_size=2),
     "NSGA2": wb.NSGA2(population_size=2),

@@ -7,18 +7,24 @@ from typing import Any
 import numpy as np
 
 from workbench.history import Drawn, Explanation, History
+from workbench.losses import Goals
 from workbench.models.acquisition import ALL_LABELS
 from workbench.plots import evolution
 from workbench.plots import marks as m
 from workbench.plots.cma import cma
 from workbench.plots.figure import empty, safe
+from workbench.plots.fronts import fronts
 from workbench.plots.latent import latent
 from workbench.plots.swarm import Plane, differences, swarm
+from workbench.search.bohb import BOHBExplanation
+from workbench.search.bohb import densities as bohb_densities
 from workbench.search.cma_why import CMAExplanation
 from workbench.search.differential_evolution import DEExplanation
 from workbench.search.genetic import GeneticExplanation
 from workbench.search.latent_bo import LatentExplanation
 from workbench.search.latent_why import latent_map
+from workbench.search.nsga2 import NSGA2Explanation
+from workbench.search.one_scale import OneScaleExplanation, one_scale
 from workbench.search.particle_swarm import SwarmExplanation
 from workbench.search.surrogate_why import SurrogateExplanation, SurrogateSlice, SurrogateSurface, slice_1d, slice_2d
 from workbench.search.tpe import TPEExplanation, TPESlice, densities
@@ -58,16 +64,30 @@ def model(history: History, why: Explanation | None, name: str, name_y: str | No
             return posterior(slice_1d(history, why, name), history.space, sign=sign)
         case TPEExplanation():
             return tpe(densities(history, why, name), history.space)
+        case BOHBExplanation():
+            return tpe(bohb_densities(history, why, name), history.space, where=why.where)
+        case OneScaleExplanation():
+            return model(one_scale(history, why.rule)[0], why.inner, name, name_y, maximize=maximize, trials=trials)
         case CMAExplanation():
             return cma(history, why, _plane(history.space, name, name_y))
         case GeneticExplanation():
             lines = () if trials is None else evolution.descent(trials, history.space)
             return evolution.family(history, why, name, axis(history.space, name), lines=lines, sign=sign)
+        case NSGA2Explanation():
+            return fronts(history, why, _goals(history, maximize, trials))
         case DEExplanation():
             return differences(history, why, _plane(history.space, name, name_y), sign=sign)
         case SwarmExplanation():
             return swarm(history, why, _plane(history.space, name, name_y), sign=sign)
     return without(why)
+
+
+def _goals(history: History, maximize: bool, trials: Trials | None) -> Goals:
+    """What the run wants; every loss is minimised where nothing is said."""
+    if trials is not None:
+        return trials.goals
+    n_losses = 1 if history.y.ndim == 1 else history.y.shape[1]
+    return Goals((("maximize" if maximize else "minimize"),) * n_losses)
 
 
 def _plane(space: Space, name: str, name_y: str | None) -> Plane:
@@ -204,7 +224,7 @@ def surface(s: SurrogateSurface, space: Space, *, sign: float = 1.0) -> dict[str
     return {"data": data, "layout": layout}
 
 
-def tpe(s: TPESlice, space: Space) -> dict[str, Any]:
+def tpe(s: TPESlice, space: Space, *, where: str = "") -> dict[str, Any]:
     """Density of the good and of the bad trials along one parameter; their ratio and the candidates under them."""
     good, bad, ratio = "l: good", "g: bad", "l / g"
     if len(s.u) <= FEW:
@@ -224,7 +244,7 @@ def tpe(s: TPESlice, space: Space) -> dict[str, Any]:
         ticks["marker"]["line"]["width"] = 1.5
         data.append(ticks)
     data += _candidates(s)
-    layout = _two_rows(f"{s.n_good} good and {s.n_bad} bad trials along {safe(m.cut(s.name))}", axis(space, s.name),
+    layout = _two_rows(f"{s.n_good} good and {s.n_bad} bad trials{where} along {safe(m.cut(s.name))}", axis(space, s.name),
                        "density", "l / g")
     layout["yaxis"]["range"] = [-0.16 * top, 1.08 * top]
     return {"data": data + _next(s.next_u),

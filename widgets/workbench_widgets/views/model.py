@@ -9,6 +9,7 @@ from workbench.plots.figure import empty
 from workbench.plots.model import HEIGHT, model, without
 from workbench.search.cma_why import CMAExplanation
 from workbench.search.differential_evolution import DEExplanation
+from workbench.search.one_scale import OneScaleExplanation
 from workbench.search.particle_swarm import SwarmExplanation
 from workbench.search.surrogate_why import SurrogateExplanation
 from workbench.space import Space
@@ -32,7 +33,8 @@ class ModelView(AlongView):
         if trial is None or space is None:
             return {"names": [], "x": None, "y": None, "maps": False, "trial": None, "why": ""}
         x, y = self._axes(space)
-        maps = isinstance(trial.why, OVER_TWO) and len(space) > 1
+        why = trial.why.inner if isinstance(trial.why, OneScaleExplanation) else trial.why
+        maps = isinstance(why, OVER_TWO) and len(space) > 1
         return {"names": list(space.names), "x": x, "y": y if maps else None, "maps": maps, "trial": trial.number,
                 "why": "" if trial.why is None else trial.why.summary(), "newest": self.selection.trial is None}
 
