@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.history import History
 from workbench.plots import marks as m
@@ -70,20 +71,14 @@ def family(history: History, why: GeneticExplanation, name: str, axis: m.Dict, *
         dots["marker"]["colorbar"] |= {"y": 0.64, "len": 0.7}
     data += [dots, ring(at[int(np.argmin(history.y))], "incumbent", m.GREEN),
              m.dots(child[:1], child[1:], "next point", m.RED, size=13, symbol="cross", hover="next point"),
-             *_genes(history.space, why)]
+             *gene_bars(history.space, why.origins)]
     last = int(_column(np.array([n]), size)[0] + 0.5)
     text = f"Generation {why.generation}: {'the best' if why.update == 'elitism' else 'the newest'} {size} breed"
     x = {"title": {"text": "generation (results / population)", "standoff": 4}, "range": [-0.6, last + 0.6],
          "tickmode": "auto", "nticks": 12, "anchor": "y", "zeroline": False}
-    names = [safe(m.cut(k, 12)) for k in history.space.names]
     layout = {"title": m.title(text), "height": HEIGHT, "xaxis": x, "yaxis": {**axis, "domain": [0.32, 1.0]},
-              "xaxis2": {"tickvals": np.arange(len(names)), "ticktext": names, "anchor": "y2", "zeroline": False,
-                         "showgrid": False, "range": [-0.6, len(names) - 0.4]},
-              "yaxis2": {"domain": [0.0, 0.12], "range": [0, 1], "visible": False, "anchor": "x2"},
-              "barmode": "overlay", "legend": m.LEGEND, "margin": {"l": 70, "r": 70, "t": 96, "b": 44},
-              "hovermode": "closest", "annotations": [
-                  {"xref": "paper", "yref": "paper", "x": 0, "y": 0.125, "text": "where the child's genes come from",
-                   "showarrow": False, "xanchor": "left", "yanchor": "bottom", "font": {"size": 12}}]}
+              "legend": m.LEGEND, "margin": {"l": 70, "r": 70, "t": 96, "b": 44}, "hovermode": "closest",
+              **gene_layout(history.space)}
     return {"data": data, "layout": layout}
 
 
@@ -99,11 +94,22 @@ def _lines(pairs: Sequence[tuple[Any, Any]], name: str, color: str, width: float
     return {**m.line(x, y, name, color, width=width), "hoverinfo": "skip", "hovertemplate": None}
 
 
-def _genes(space: Space, why: GeneticExplanation) -> list[m.Dict]:
+def gene_layout(space: Space) -> m.Dict:
+    """Lay out the bars of genes at the foot of a picture; all else stands above 0.32 of its height."""
+    names = [safe(m.cut(k, 12)) for k in space.names]
+    return {"xaxis2": {"tickvals": np.arange(len(names)), "ticktext": names, "anchor": "y2", "zeroline": False,
+                       "showgrid": False, "range": [-0.6, len(names) - 0.4]},
+            "yaxis2": {"domain": [0.0, 0.12], "range": [0, 1], "visible": False, "anchor": "x2"},
+            "barmode": "overlay", "annotations": [
+                {"xref": "paper", "yref": "paper", "x": 0, "y": 0.125, "text": "where the child's genes come from",
+                 "showarrow": False, "xanchor": "left", "yanchor": "bottom", "font": {"size": 12}}]}
+
+
+def gene_bars(space: Space, origins: NDArray[np.intp]) -> list[m.Dict]:
     """Draw one bar a gene, coloured by where it comes from."""
     data = []
     for origin, color in COLORS.items():
-        at = np.flatnonzero(why.origins == origin)
+        at = np.flatnonzero(origins == origin)
         if len(at):
             shown = [safe(m.cut(space.names[j])) for j in at]
             data.append({"type": "bar", "x": at, "y": np.ones(len(at)), "width": 0.9, "marker": {"color": color},

@@ -25,7 +25,7 @@ delta       change of a mutated gene, as a share of its range
 Differences from the paper: the population is read off the history and never stored. It is the ``population_size`` best of *all*
 results, and each child joins as soon as its losses are known: a steady state, (mu + 1), not generations of mu children. So it
 holds for any order of results; late ones of parallel runs and points that a user or another algorithm tried join like children.
-Crowding is that among all results of a front, not among parents and children alone. Of equal configurations only one is in P, and
+Crowding is that among all results of a front, not among parents and children alone. Of equal configurations only the best is in P, and
 none that failed while two have worked. One child of a crossover is kept, not both. Genes are mixed and conditional (see
 ``genes.py``), and a configuration that was tried already is not proposed again. With a single loss every front is a value of
 the loss, and this is a plain elitist genetic algorithm. The first population is a scrambled Sobol sequence.
@@ -107,14 +107,15 @@ class NSGA2Explanation(Explanation):
 def population(history: History, size: int) -> tuple[Rows, Rows, Array]:
     """Return the rows of the ``size`` best results, best first, their fronts and their crowding distances."""
     y = history.y.reshape(len(history), -1)  # (n, m)
-    _, rows = np.unique(rounded(history.x), axis=0, return_index=True)
-    rows = np.sort(rows)
+    rank = ranks(y)
+    order = np.argsort(rank, kind="stable")
+    _, best_of_each = np.unique(rounded(history.x)[order], axis=0, return_index=True)
+    rows = np.sort(order[best_of_each])
     worked = rows[(y[rows] < np.inf).all(axis=1)]
     rows = worked if len(worked) > 1 else rows
-    rank = ranks(y[rows])
-    distance = crowding_distance(y[rows], rank)
-    best = np.lexsort((-distance, rank))[:size]
-    return rows[best], rank[best], distance[best]
+    distance = crowding_distance(y[rows], rank[rows])
+    best = np.lexsort((-distance, rank[rows]))[:size]
+    return rows[best], rank[rows[best]], distance[best]
 
 
 def tournament(rank: Rows, distance: Array, rng: np.random.Generator, but: int = -1) -> tuple[int, int]:
