@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from workbench.models.pareto import hypervolume
 from workbench.search.ehvi_belief import FrontBelief
 from workbench.search.gp_posterior import N_POSTERIOR
 from workbench.search.surrogate_why import N_SHOWN
-from workbench.space import Array
+from workbench.space import Array, Space
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,3 +95,77 @@ def explain(history: History, belief: FrontBelief, x: Array, scores: Array) -> E
         front=belief.losses(front), reference=belief.losses(belief.reference),
         gain=gain / volume if volume > 0 else 1.0, candidates=x[:N_SHOWN], scores=scores[:N_SHOWN],
         n_pending=len(history.pending), n_known=len(belief.posteriors[0].rows) if len(history) > N_POSTERIOR else 0, **made)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrontSlice:
+    """What the processes believe, in the space of the losses; all in the user's units.
+
+    Attributes
+    ----------
+    observed
+        Losses of the finished trials, shape (n, m); not finite where one failed.
+    front, reference, predicted
+        As in the explanation.
+    region
+        Edge of where two losses lie with 95 %, for each pair of them in ``pairs``, shape (pairs, points, 2).
+    candidates
+        Predicted means of the other candidates, shape (k, m).
+    path, path_values
+        Predicted means while one parameter goes through its range and the others stay, shape (p, m), and its values; none
+        where the chosen point does not have it.
+    """
+
+    name: str
+    observed: Array
+    front: Array
+    reference: Array
+    predicted: Array
+    pairs: tuple[tuple[int, int], ...]
+    region: Array
+    candidates: Array
+    path: Array
+    path_values: list[Any]
+
+
+RADIUS_95 = math.sqrt(-2.0 * math.log(0.05))  # of a standard normal in the plane
+MOST_PAIRS = 3  # of losses that are drawn against each other
+
+
+def front_slice(history: History, why: EHVIExplanation, name: str, n: int = 64) -> FrontSlice:
+    """Show the decision among the losses, and where they go along one parameter.
+
+    Parameters
+    ----------
+    history
+        What ``suggest`` saw.
+    n
+        Points of the path; a parameter with fewer levels gets one point per level.
+    """
+    belief = why.belief(history)
+    pairs = tuple(combinations(range(len(why.predicted)), 2))[:MOST_PAIRS]
+    (mean,), (sd,) = belief.predict(why.x[None])
+    angle = np.linspace(0.0, 2.0 * np.pi, 73)[:, None]
+    region = []
+    for i, j in pairs:
+        z = np.tile(mean, (len(angle), 1))
+        z[:, [i, j]] += RADIUS_95 * sd[[i, j]] * np.hstack([np.cos(angle), np.sin(angle)])
+        region.append(belief.losses(z)[:, [i, j]])
+    x, u = _along(history.space, why.x, history.space.column(name), n)
+    values = [history.space[name].from_unit(float(v)) for v in u]
+    return FrontSlice(name, history.y, why.front, why.reference, why.predicted, pairs, np.array(region),
+                      belief.losses(belief.predict(why.candidates[1:])[0]), belief.losses(belief.predict(x)[0]), values)
+
+
+def _along(space: Space, point: Array, j: int, n: int) -> tuple[Array, Array]:
+    """Rows that go along column j through a point, (p, d), and that column; what a change opens stands in the middle."""
+    param, K = space[space.names[j]], space.columns[j].n_levels
+    if np.isnan(point[j]):
+        return np.empty((0, len(point))), np.empty(0)
+    ends = np.linspace(0.0, 1.0, n)
+    u = ends if space.columns[j].kind == "float" else param.points(np.arange(K)) if n >= K else np.unique(param.snap(ends))
+    x = np.tile(point, (len(u), 1))
+    x[:, j] = u
+    x = space.snap(np.where(np.isnan(x), 0.5, x))
+    x = x[~space.is_forbidden(x)]
+    return x, x[:, j]
