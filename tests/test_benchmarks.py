@@ -6,8 +6,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import __main__, adapters, regret, suggest
+import workbench as wb
+from benchmarks import __main__, adapters, multi_fidelity, regret, suggest
 from benchmarks.table import Table, measure, ratio
+from workbench.fidelity.brackets import cost
+from workbench.fidelity.halving import SuccessiveHalving
+from workbench.fidelity.hyperband import Hyperband
 
 PARAMS = [
     {"name": "algo", "type": "cat", "low": None, "high": None, "log": False, "choices": ["svm", "knn"], "condition": None},
@@ -75,3 +79,60 @@ def test_an_unknown_part_is_refused(capsys):
     with pytest.raises(SystemExit):
         __main__.main(["nothing"])
     assert "there is no part nothing" in capsys.readouterr().err
+
+
+def square(config):
+    """A learning curve of 81 epochs that ends at x squared."""
+    return config["x"] ** 2 + 1 / np.arange(1, 82)
+
+
+def test_training_by_a_schedule_spends_what_its_brackets_cost_and_ends_every_trial():
+    scheduler = SuccessiveHalving(81, 3)
+    (bracket,) = scheduler.brackets
+    worker = multi_fidelity.Trainings(wb.Space(x=wb.Float(-1, 1)), scheduler.schedule(), wb.Random(), square, seed=0)
+    for _, _ in zip(range(cost(bracket) + 1), worker.losses(), strict=False):
+        pass
+    assert len(worker.x) == 28  # 27 of the bracket; the last epoch is the first of the next one
+    assert len(worker.ended) == 27 and len(set(worker.ended)) == 27
+    assert sorted(worker.steps[:27]) == [3] * 18 + [9] * 6 + [27] * 2 + [81]
+    best = min(range(27), key=lambda k: abs(worker.x[k][0] - 0.5))
+    assert worker.steps[best] == 81
+
+
+def test_what_the_algorithm_sees_are_the_losses_at_the_budgets():
+    class Spy:
+        def suggest(self, history, rng):
+            seen.append(history)
+            return wb.Random().suggest(history, rng)
+
+    seen = []
+    problem = SimpleNamespace(space=[{"name": "x", "type": "float", "low": -1, "high": 1, "log": False, "choices": None,
+                                      "condition": None}], epochs=81, curve=square)
+    curve = multi_fidelity.best_after(problem, Hyperband(81, 3), Spy(), seed=1, fulls=5)
+    assert curve.shape == (5,) and (np.diff(curve) <= 0).all()
+    for k, h in enumerate(seen):
+        assert len(h) + len(h.pending) == k and h.budgets == (3, 9, 27, 81)
+        table = np.concatenate([h.by_budget, h.pending_by_budget])
+        x = 2 * np.concatenate([h.x, h.pending]) - 1
+        expected = x**2 + 1 / np.array(h.budgets)
+        known = ~np.isnan(table)
+        np.testing.assert_allclose(table[known], expected[known])
+        assert known[:, 0].all()  # one worker: nobody begins while another is on its way to the first rung
+        np.testing.assert_array_equal(h.steps, [h.budgets[n - 1] for n in known[:len(h)].sum(axis=1)])
+    assert curve[-1] <= min(min(square({"x": 2 * v[0] - 1})[:3]) for v in seen[-1].x)
+
+
+def test_regrets_and_their_means_are_those_of_the_definition():
+    problem = SimpleNamespace(optimum=1.0, median_random=lambda: 3.0)
+    curves = {("a", "p"): {0: np.full(20, 2.0), 1: np.full(20, 3.0)}, ("b", "p"): {0: np.full(20, 1.0), 1: np.full(20, 1.0)}}
+    np.testing.assert_allclose(multi_fidelity.regrets(problem, curves["a", "p"])[:, 0], [0.5, 1.0])
+    over, each = multi_fidelity.tables(curves, {"p": problem})
+    assert over.rows[0][:2] == ["real curves (1)", "b"] and over.rows[0][2] == pytest.approx(1e-4)
+    assert over.rows[1][2] == pytest.approx(0.7501)
+    assert each.rows[0] == ["p", "a", 2, *["0.7500 ± 0.2500"] * 5]
+
+
+def test_all_pairs_can_be_made():
+    for name in multi_fidelity.PAIRS:
+        scheduler, algorithm = multi_fidelity.pair(name)
+        assert scheduler.schedule().budgets == (3, 9, 27, 81) and callable(algorithm.suggest)
