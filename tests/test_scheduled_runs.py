@@ -13,6 +13,7 @@ from workbench.fidelity import brackets
 from workbench.fidelity.halving import SuccessiveHalving
 from workbench.fidelity.hyperband import Hyperband
 from workbench.objective import Checkpoint
+from workbench.replay import Replay
 
 SPACE = wb.Space(x=wb.Float(0, 1), slope=wb.Float(0, 1))
 HALVING = SuccessiveHalving(max_steps=9, eta=3)  # 9 trials: 1, 3, 9 steps
@@ -269,3 +270,28 @@ def test_what_a_suggestion_saw_is_rebuilt_with_the_losses_at_the_budgets():
             assert a.shape == b.shape, (k, name)
             assert pickle.dumps(a.tolist()) == pickle.dumps(b.tolist()), (k, name)
     assert any(h.pending_by_budget[:, 0].size and (h.pending_by_budget[:, 0] < 9).any() for h in seen)
+
+
+def test_a_view_rebuilds_from_events_what_a_suggestion_saw():
+    r = run(Counted(), SPACE, scheduler=HALVING, n_trials=18, n_workers=2)
+    replay = Replay(r.trials)
+    for k in range(18):
+        a, b = r.history(before=k), replay.history_before(k)
+        assert a.budgets == b.budgets
+        for name in ("x", "y", "pending", "by_budget", "pending_by_budget"):
+            assert pickle.dumps(getattr(a, name).tolist()) == pickle.dumps(getattr(b, name).tolist()), (k, name)
+
+
+def test_the_algorithm_of_an_optuna_objective_knows_the_budgets_too():
+    seen = []
+
+    class Spy(wb.Random):
+        def suggest(self, history, rng):
+            seen.append(history)
+            return wb.Random().suggest(history, rng)
+
+    run(optuna_objective, None, scheduler=HALVING, n_trials=18, algorithm=Spy())
+    last = seen[-1]
+    assert last.budgets == (1, 3, 9)
+    assert len(last.by_budget) == len(last) >= 9
+    assert sum(~(last.by_budget[:, 2] != last.by_budget[:, 2])) == 1

@@ -113,7 +113,7 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
         check_prior(algorithm, space)
     settings = Settings(space, algorithm, n_trials, n_workers, scheduler, trial_timeout, timeout, max_waiting)
     study, where, owner = _create(name, goals, storage)
-    study.sampler = _sampler(algorithm, space, seed)
+    study.sampler = _sampler(algorithm, space, seed, settings.budgets)
     run = Run(_ledger(study, owner), objective, settings, seed=seed, name=name, where=where, executor=executor,
               owner=owner)
     if run.saved:
@@ -167,12 +167,12 @@ def _positive(**numbers: float | None) -> None:
             raise RunError(f"{what} must be a whole number, got {n!r}.")
 
 
-def _sampler(algorithm: Any, space: Space | None, seed: int) -> optuna.samplers.BaseSampler:
+def _sampler(algorithm: Any, space: Space | None, seed: int, budgets: tuple[int, ...]) -> optuna.samplers.BaseSampler:
     """Return what Optuna asks: only for Optuna's own samplers, and for objectives that suggest as they go."""
     if isinstance(algorithm, optuna.samplers.BaseSampler):
         return algorithm
     if space is None:
-        return Sampler(algorithm, seed=seed)
+        return Sampler(algorithm, seed=seed, budgets=budgets)
     return optuna.samplers.RandomSampler(seed=seed)
 
 
@@ -281,7 +281,8 @@ def _reopen(study: optuna.Study, name: str, where: str, objective: Objective | N
     run._append(run._started())
     for event in replay(run._ledger.trials(), run._ledger.sign, dead=True):
         run._append(event)
-    study.sampler = _sampler(settings.algorithm if algorithm is None else algorithm, settings.space, seed)
+    study.sampler = _sampler(settings.algorithm if algorithm is None else algorithm, settings.space, seed,
+                             settings.budgets)
     if objective is not None and any(v is not None for v in changes.values()):
         run.configure(**changes)
     return run

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from workbench.events import TrialState
 from workbench.losses import Loss
 from workbench.schedule import Schedule, Scheduler, Verdict, finite
 from workbench.space import Array
@@ -33,6 +34,14 @@ def at_budgets(curve: Curve, budgets: Sequence[int], last: float | None = None) 
             out[b] = finite(loss)
             b += 1
     return out
+
+
+def reached(curve: Curve, budgets: tuple[int, ...], state: TrialState, loss: Loss | None) -> Array | None:
+    """Losses of an ended trial at the budgets: one that was not stopped has its last loss where it did not get so far."""
+    if not budgets:
+        return None
+    assert not isinstance(loss, tuple)
+    return at_budgets(curve, budgets, None if state == "pruned" else finite(loss))
 
 
 class Lanes:

@@ -318,7 +318,8 @@ def goals_of(study: optuna.Study) -> Goals:
     """Return a study's directions, and its metric names if it has any."""
     directions: tuple[Direction, ...] = tuple(
         "maximize" if d == StudyDirection.MAXIMIZE else "minimize" for d in study.directions)
-    return Goals(directions, tuple(study.metric_names or ()))
+    names = getattr(study, "metric_names", None)  # what Optuna's Hyperband shows a sampler in place of the study has none
+    return Goals(directions, tuple(names or ()))
 
 
 def name_metrics(study: optuna.Study, names: Sequence[str]) -> None:

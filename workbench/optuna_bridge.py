@@ -11,7 +11,7 @@ import secrets
 import threading
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,7 @@ class _Asked:
     space: Space
     n_rows: int
     pending: Array
+    pending_at: list[Array]
 
 
 class Sampler(BaseSampler):
@@ -66,6 +67,9 @@ class Sampler(BaseSampler):
         the first trial on, and forbidden combinations are avoided. A grid that is finished ends ``study.optimize``.
     seed
         Trial k draws from ``default_rng([seed, k])``, so the same seed gives the same trials in any process.
+    budgets
+        Steps at which a pruner or a scheduler compares trials, for algorithms that make use of them: ``BOHB()``,
+        ``OneScale(TPE())``.
 
     Raises
     ------
@@ -74,7 +78,8 @@ class Sampler(BaseSampler):
         as a trial has suggested that; a warning says so once if the first whole trial lacks one.
     """
 
-    def __init__(self, algorithm: Algorithm, *, space: Space | None = None, seed: int | None = None) -> None:
+    def __init__(self, algorithm: Algorithm, *, space: Space | None = None, seed: int | None = None,
+                 budgets: Sequence[int] = ()) -> None:
         if not callable(getattr(algorithm, "suggest", None)) or isinstance(algorithm, type):
             raise TypeError(f"an algorithm has a method suggest, got {algorithm!r}. Take wb.GPBO() or wb.TPE().")
         if space is not None and not isinstance(space, Space):
@@ -83,6 +88,7 @@ class Sampler(BaseSampler):
             check_prior(algorithm, space)
         self.algorithm = algorithm
         self.space = space
+        self.budgets = tuple(sorted(map(int, budgets)))
         self.seed = secrets.randbelow(2**31) if seed is None else int(seed)
         self._forget()
 
@@ -96,7 +102,7 @@ class Sampler(BaseSampler):
 
     def __getstate__(self) -> dict[str, Any]:
         """Keep what was given; the rest is read off the study again."""
-        return {"algorithm": self.algorithm, "space": self.space, "seed": self.seed}
+        return {"algorithm": self.algorithm, "space": self.space, "seed": self.seed, "budgets": self.budgets}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         """Restore what was given."""
@@ -107,7 +113,7 @@ class Sampler(BaseSampler):
         """Python code that makes the sampler."""
         space = "" if self.space is None else f", space={self.space!r}"
         algorithm = catalogue.code(self.algorithm) if catalogue.knows(self.algorithm) else repr(self.algorithm)
-        return f"Sampler({algorithm}{space}, seed={self.seed})"
+        return f"Sampler({algorithm}{space}, seed={self.seed}{f', budgets={self.budgets}' if self.budgets else ''})"
 
     def reseed_rng(self) -> None:
         """Do nothing: every trial has its own generator already, seeded by its number."""
@@ -122,7 +128,8 @@ class Sampler(BaseSampler):
             if number in self._why or asked is None:
                 return self._why.get(number)
             assert self._told is not None
-            history = self._told.rows(asked.space, self.seed).history(asked.pending, n=asked.n_rows)
+            history = self._told.rows(asked.space, self.seed).history(asked.pending, n=asked.n_rows,
+                                                                           pending_at=asked.pending_at)
             return self._suggest(history, np.random.default_rng([self.seed, number])).why
 
     # ---- Optuna's interface ------------------------------------------------------------------------------------
@@ -163,7 +170,8 @@ class Sampler(BaseSampler):
             told = self._look(study)
             space = Space({param_name: self._inferred.parameter(param_name, param_distribution)})
             salt = zlib.crc32(param_name.encode())  # or all parameters would begin at the same point of their ranges
-            history = told.rows(space, self.seed ^ salt).history(told.pending(space, trial.number, self._running))
+            pending, at = told.pending(space, trial.number, self._running)
+            history = told.rows(space, self.seed ^ salt).history(pending, pending_at=at)
             rng = np.random.default_rng([self.seed, trial.number, salt])
             try:
                 suggestion = self._suggest(history, rng)
@@ -183,7 +191,7 @@ class Sampler(BaseSampler):
         """Take in what has happened in the study since the last look."""
         if self._told is None or not self._told.belongs_to(study):
             self._forget_study()
-            self._told = Told(study, self._inferred.plain)
+            self._told = Told(study, self._inferred.plain, self.budgets)
         for t in self._told.update():
             self._running.pop(t.number, None)
             if self.space is None and is_whole(t):
@@ -215,12 +223,12 @@ class Sampler(BaseSampler):
     def _ask(self, study: Study, trial: FrozenTrial, space: Space) -> Config:
         assert self._told is not None
         rows = self._told.rows(space, self.seed)
-        pending = self._told.pending(space, trial.number, self._running)
+        pending, at = self._told.pending(space, trial.number, self._running)
         try:
-            suggestion = self._suggest(rows.history(pending), np.random.default_rng([self.seed, trial.number]))
+            suggestion = self._suggest(rows.history(pending, pending_at=at), np.random.default_rng([self.seed, trial.number]))
         except SearchExhausted as end:
             return self._exhausted(study, trial, space, str(end))
-        self._asked[trial.number] = _Asked(space, len(rows), pending)
+        self._asked[trial.number] = _Asked(space, len(rows), pending, at)
         self._why[trial.number] = suggestion.why
         if len(self._why) > KEPT_REASONS:
             del self._why[next(iter(self._why))]

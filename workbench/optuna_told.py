@@ -13,7 +13,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from workbench.errors import ConfigError
-from workbench.ledger import INTERRUPTED, SKIPPED, goals_of, loss_of, n_steps, time_of
+from workbench.lanes import at_budgets, reached
+from workbench.ledger import INTERRUPTED, SKIPPED, curve_of, goals_of, loss_of, n_steps, state_of, time_of
 from workbench.rows import Rows
 from workbench.space import Array, Choice, Config, Space
 
@@ -29,16 +30,18 @@ class Told:
         The study. All its trials count, also where a pruner shows its sampler only some.
     plain
         Makes a configuration of our kind from a trial's parameters.
+    budgets
+        Steps at which a scheduler compares the trials.
     """
 
-    def __init__(self, study: Study, plain: Callable[[Mapping[str, Any]], Config]) -> None:
+    def __init__(self, study: Study, plain: Callable[[Mapping[str, Any]], Config], budgets: tuple[int, ...] = ()) -> None:
         self.ended: list[FrozenTrial] = []
         self.running: list[FrozenTrial] = []
         self._storage: weakref.ref[BaseStorage] = weakref.ref(study._storage)
         self._study_id: int = study._study_id
         goals = goals_of(study)
         self.n_losses, self._sign = len(goals), goals.sign
-        self._plain = plain
+        self._plain, self._budgets = plain, budgets
         self._open: list[int] = []  # numbers of trials that had not ended at the last look
         self._n_known = 0
         self._rows: OrderedDict[tuple[Space, int], tuple[Rows, int]] = OrderedDict()
@@ -69,12 +72,14 @@ class Told:
     def rows(self, space: Space, seed: int) -> Rows:
         """Return the ended trials in that space; only those that came since the last call are encoded."""
         rows, n = self._rows.pop((space, seed)) if (space, seed) in self._rows else (
-            Rows(space, seed, self.n_losses), 0)
+            Rows(space, seed, self.n_losses, self._budgets), 0)
         for t in self.ended[n:]:
             config = self._plain(t.params)
             if counts(t) and in_range(space, config):
                 try:
-                    rows.append(t.number, config, loss_of(t, self._sign), n_steps(t))
+                    loss = loss_of(t, self._sign)
+                    at = reached(curve_of(t, self._sign), self._budgets, state_of(t), loss) if self._budgets else None
+                    rows.append(t.number, config, loss, n_steps(t), at)
                 except ConfigError:
                     continue  # a parameter is missing: it failed early, or comes from another space
         self._rows[space, seed] = rows, len(self.ended)
@@ -82,12 +87,12 @@ class Told:
             self._rows.popitem(last=False)
         return rows
 
-    def pending(self, space: Space, number: int, asked: Mapping[int, Config]) -> Array:
-        """Return the points that run beside trial ``number``, shape (k, d).
+    def pending(self, space: Space, number: int, asked: Mapping[int, Config]) -> tuple[Array, list[Array]]:
+        """Return the points that run beside trial ``number``, shape (k, d), and their losses at the budgets.
 
         ``asked`` holds what was suggested to trials that may not have taken up all of it yet.
         """
-        points = []
+        points, at = [], []
         for t in self.running:
             config = {**asked.get(t.number, {}), **self._plain(t.params)}
             if t.number != number and config and in_range(space, config):
@@ -95,7 +100,9 @@ class Told:
                     points.append(space.to_unit(config))
                 except ConfigError:
                     continue  # it has not suggested all its parameters yet
-        return np.array(points).reshape(len(points), len(space))
+                if self._budgets:
+                    at.append(at_budgets(curve_of(t, self._sign), self._budgets))
+        return np.array(points).reshape(len(points), len(space)), at
 
 
 def counts(t: FrozenTrial) -> bool:

@@ -16,14 +16,14 @@ from optuna.trial import TrialState as OptunaState
 from workbench.errors import ConfigError, SearchExhausted, StorageError
 from workbench.events import TrialState
 from workbench.history import Algorithm, Explanation, History
-from workbench.lanes import at_budgets
+from workbench.lanes import at_budgets, reached
 from workbench.ledger import SKIPPED, Ledger, Saw, curve_of, in_told_order, loss_of, n_steps, state_of
 from workbench.losses import Loss, Sign
 from workbench.objective import BudgetSteps, CatchUp, ConfigSteps, Objective, OptunaSteps, Steps, takes_budget
 from workbench.optuna_distributions import suggest_from
 from workbench.rows import Rows, fits
-from workbench.schedule import Scheduler, finite
-from workbench.space import Array, Config, Space
+from workbench.schedule import Scheduler
+from workbench.space import Config, Space
 from workbench.workers import Lines
 
 MAX_FORBIDDEN = 100  # forbidden suggestions of one of Optuna's samplers in a row
@@ -127,8 +127,8 @@ class Proposer:
         else:
             number = len(self._ledger.trials())
             pending = [t for t in live.values() if t.space is s.space or fits(s.space, t.config)]
-            reached = [at_budgets(t.curve, self._budgets) for t in pending] if self._budgets else []
-            history = self.rows.history([t.config for t in pending], pending_at=reached)
+            at = [at_budgets(t.curve, self._budgets) for t in pending] if self._budgets else []
+            history = self.rows.history([t.config for t in pending], pending_at=at)
             assert s.algorithm is not None
             assert not isinstance(s.algorithm, optuna.samplers.BaseSampler)
             suggestion = s.algorithm.suggest(history, np.random.default_rng([self._seed, number]))
@@ -198,14 +198,6 @@ class Proposer:
         if rows is not None and rows.space is self._settings.space and (
                 t.space is rows.space or fits(rows.space, t.config)):
             rows.append(t.number, t.config, loss, max(len(t.curve), 1), reached(t.curve, rows.budgets, state, loss))
-
-
-def reached(curve: Sequence[tuple[int, Loss]], budgets: tuple[int, ...], state: TrialState, loss: Loss | None) -> Array | None:
-    """Losses of an ended trial at the budgets: one that was not stopped has its last loss where it did not get so far."""
-    if not budgets:
-        return None
-    assert not isinstance(loss, tuple)
-    return at_budgets(curve, budgets, None if state == "pruned" else finite(loss))
 
 
 def rows_of(trials: Sequence[FrozenTrial], space: Space, sign: Sign, seed: int, told: int | None = None,

@@ -5,7 +5,9 @@ So a view can draw the model of any trial of any run, live or read from a log, w
 
 from __future__ import annotations
 
+from workbench.fidelity import catalogue as schedulers
 from workbench.history import History
+from workbench.lanes import at_budgets, reached
 from workbench.rows import Rows, fits
 from workbench.space import Space
 from workbench.trials import Trials
@@ -18,6 +20,7 @@ class Replay:
         self.trials = trials
         self._rows: Rows | None = None
         self._space_json: object = None
+        self._budgets: tuple[int, ...] = ()
         self._taken = 0  # told trials looked at
         self._rows_after = [0]  # rows after k results: those outside an edited space are none
 
@@ -28,7 +31,9 @@ class Replay:
             return None
         if self._rows is None or self._space_json is not run.space:
             self._space_json, self._taken, self._rows_after = run.space, 0, [0]
-            self._rows = Rows(Space.from_json(run.space), run.seed, len(run.goals))
+            scheduler = schedulers.from_json(run.scheduler or None)
+            self._budgets = () if scheduler is None else scheduler.schedule().budgets
+            self._rows = Rows(Space.from_json(run.space), run.seed, len(run.goals), self._budgets)
         return self._rows.space
 
     def results(self, number: int) -> History:
@@ -41,9 +46,12 @@ class Replay:
         """Return what the algorithm saw; the space must have been declared (``space_of``)."""
         space = self._take(number)
         assert self._rows is not None
-        told, pending = self.trials.by_number[number].saw
-        running = [self.trials.by_number[k].config for k in pending]
-        return self._rows.history([c for c in running if fits(space, c)],
+        trial = self.trials.by_number[number]
+        told, pending = trial.saw
+        running = [(self.trials.by_number[k], n) for k, n in zip(pending, trial.saw_steps, strict=True)]
+        running = [(t, n) for t, n in running if fits(space, t.config)]
+        at = [at_budgets(t.curve[:n], self._budgets) for t, n in running] if self._budgets else []
+        return self._rows.history([t.config for t, _ in running], pending_at=at,
                                   n=self._rows_after[min(told, len(self._rows_after) - 1)])
 
     def _take(self, number: int) -> Space:
@@ -55,7 +63,8 @@ class Replay:
             t = self.trials.by_number[k]
             if t.state != "interrupted":
                 if fits(space, t.config):
-                    self._rows.append(k, t.config, t.losses or t.loss, max(len(t.curve), len(t.curves), 1))
+                    at = reached(t.curve, self._budgets, t.state, t.loss)
+                    self._rows.append(k, t.config, t.losses or t.loss, max(len(t.curve), len(t.curves), 1), at)
                 self._rows_after.append(len(self._rows))
         self._taken = len(self.trials.told)
         return space

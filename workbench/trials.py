@@ -46,6 +46,7 @@ class Trial:
     started: float = 0.0
     ended: float | None = None
     saw: tuple[int, tuple[int, ...]] = (0, ())  # results known and trials running when it was suggested
+    saw_steps: tuple[int, ...] = ()  # points of the learning curves of those running
     run: RunStarted | None = None  # settings of the run at that time
     losses: tuple[float, ...] = ()
     curves: list[tuple[int, tuple[float, ...]]] = field(default_factory=list)
@@ -84,7 +85,8 @@ class Trials:
                     else:
                         running = tuple(k for k in self._running if k != e.trial)
                         self.by_number[e.trial] = Trial(e.trial, e.config, why=e.why, started=e.time,
-                                                        saw=(self._n_counted, running), run=self.started)
+                                                        saw=(self._n_counted, running), run=self.started,
+                                                        saw_steps=tuple(len(self.by_number[k].curve) for k in running))
                         self._running[e.trial] = None
                 case TrialReported():
                     if e.losses:
