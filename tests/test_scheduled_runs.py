@@ -3,6 +3,7 @@
 import pickle
 from collections import Counter
 
+import numpy as np
 import optuna
 import pytest
 
@@ -12,8 +13,10 @@ from workbench.events import TrialJudged, TrialReported, TrialShelved
 from workbench.fidelity import brackets
 from workbench.fidelity.halving import SuccessiveHalving
 from workbench.fidelity.hyperband import Hyperband
+from workbench.history import Drawn
 from workbench.objective import Checkpoint
 from workbench.replay import Replay
+from workbench.search.one_scale import OneScaleExplanation
 
 SPACE = wb.Space(x=wb.Float(0, 1), slope=wb.Float(0, 1))
 HALVING = SuccessiveHalving(max_steps=9, eta=3)  # 9 trials: 1, 3, 9 steps
@@ -295,3 +298,23 @@ def test_the_algorithm_of_an_optuna_objective_knows_the_budgets_too():
     assert last.budgets == (1, 3, 9)
     assert len(last.by_budget) == len(last) >= 9
     assert sum(~(last.by_budget[:, 2] != last.by_budget[:, 2])) == 1
+
+
+def test_an_algorithm_of_one_budget_sees_the_trials_on_one_scale():
+    r = run(Counted(), SPACE, scheduler=HALVING, n_trials=40, algorithm=wb.TPE())
+    assert r.algorithm == wb.OneScale(wb.TPE())
+    assert isinstance(r.trials.by_number[39].why, OneScaleExplanation | Drawn)
+    assert run(Counted(), SPACE, scheduler=HALVING, n_trials=4, algorithm=wb.BOHB()).algorithm == wb.BOHB()
+
+
+def test_what_a_model_saw_under_a_scheduler_can_be_asked_again():
+    r = run(Counted(), SPACE, scheduler=HALVING, n_trials=40, algorithm=wb.OneScale(wb.TPE(), random_share=0.0), n_workers=2)
+    for k in (25, 39):
+        again = r.algorithm.suggest(r.history(before=k), np.random.default_rng([r.seed, k]))
+        assert SPACE.from_unit(again.x) == r.trials.by_number[k].config
+
+
+@pytest.mark.parametrize("bad", [object(), Hyperband, 81])
+def test_what_is_no_scheduler_is_refused(bad):
+    with pytest.raises(wb.RunError, match="a scheduler is an object"):
+        wb.optimize(Counted(), SPACE, scheduler=bad)

@@ -22,14 +22,19 @@ if TYPE_CHECKING:
         StorageError,
         WorkbenchError,
     )
+    from workbench.fidelity.asha import ASHA
     from workbench.fidelity.halving import SuccessiveHalving
     from workbench.fidelity.hyperband import EagerHyperband, Hyperband
+    from workbench.fidelity.median import MedianStop
+    from workbench.objective import Checkpoint
     from workbench.optuna_bridge import Sampler
+    from workbench.optuna_pruner import Pruner
     from workbench.racing import race
     from workbench.run import Run
     from workbench.search.bohb import BOHB
     from workbench.search.cma_es import CMAES
     from workbench.search.differential_evolution import DifferentialEvolution
+    from workbench.search.ehvi import EHVI
     from workbench.search.genetic import Genetic
     from workbench.search.gp_bo import GPBO
     from workbench.search.grid import Grid
@@ -55,18 +60,19 @@ _HOME = {
     "CMAES": "search.cma_es", "Random": "search.random", "QuasiRandom": "search.quasi_random",
     "Grid": "search.grid", "recommend": "search.recommend",
     "Genetic": "search.genetic", "DifferentialEvolution": "search.differential_evolution",
-    "ParticleSwarm": "search.particle_swarm", "NSGA2": "search.nsga2",
+    "ParticleSwarm": "search.particle_swarm", "NSGA2": "search.nsga2", "EHVI": "search.ehvi",
     "DNGO": "search.nn_bo", "BOHAMIANN": "search.nn_bo", "LatentBO": "search.latent_bo",
     "SuccessiveHalving": "fidelity.halving", "Hyperband": "fidelity.hyperband", "EagerHyperband": "fidelity.hyperband",
-    "Sampler": "optuna_bridge",
+    "ASHA": "fidelity.asha", "MedianStop": "fidelity.median", "Pruner": "optuna_pruner",
+    "Sampler": "optuna_bridge", "Checkpoint": "objective",
     "WorkbenchError": "errors", "SpaceError": "errors", "ConfigError": "errors", "ObjectiveError": "errors",
     "RunError": "errors", "StorageError": "errors", "LogError": "errors", "SearchExhausted": "errors",
     "MissingExtra": "errors",
 }
 
 __all__ = [
-    "BOHB", "OneScale", "BOHAMIANN", "DNGO", "LatentBO", "MissingExtra", "NSGA2",
-    "EagerHyperband", "Hyperband", "SuccessiveHalving",
+    "BOHB", "EHVI", "OneScale", "BOHAMIANN", "DNGO", "LatentBO", "MissingExtra", "NSGA2",
+    "ASHA", "Checkpoint", "EagerHyperband", "Hyperband", "MedianStop", "Pruner", "SuccessiveHalving",
     "CMAES", "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "DifferentialEvolution", "Float", "Genetic", "Grid", "Int",
     "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
     "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "open", "optimize", "race", "recommend",

@@ -23,7 +23,7 @@ from workbench.objective import Objective, takes_budget
 from workbench.optuna_bridge import Sampler
 from workbench.optuna_watch import resolve_study, watch_study
 from workbench.propose import Settings
-from workbench.run import ATTR_ALGORITHMS, ATTR_SETTINGS, ATTR_SPACES, Run, check_algorithm
+from workbench.run import ATTR_ALGORITHMS, ATTR_SETTINGS, ATTR_SPACES, Run, check_algorithm, for_scheduler
 from workbench.schedule import Scheduler
 from workbench.search import catalogue
 from workbench.search.beliefs import check_prior
@@ -56,7 +56,8 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
         The search space.
     algorithm
         ``GPBO()``, ``TPE()``, another of ``workbench.search`` or one of Optuna's samplers. Default: what ``recommend``
-        chooses for the space and the number of trials.
+        chooses for the space and the number of trials. With a scheduler, one that knows a single budget is given the
+        trials on one scale: ``OneScale(algorithm)``.
     n_trials
         Ends the run; None for no limit. "auto": 50, or one round of the scheduler.
     n_workers
@@ -111,6 +112,7 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
     check_algorithm(algorithm, len(goals))
     if space is not None:
         check_prior(algorithm, space)
+    algorithm = for_scheduler(algorithm, scheduler)
     settings = Settings(space, algorithm, n_trials, n_workers, scheduler, trial_timeout, timeout, max_waiting)
     study, where, owner = _create(name, goals, storage)
     study.sampler = _sampler(algorithm, space, seed, settings.budgets)

@@ -33,8 +33,10 @@ from workbench.ledger import Ledger, began, finished
 from workbench.objective import Objective
 from workbench.propose import Settings
 from workbench.results import Results
+from workbench.schedule import Scheduler
 from workbench.search import catalogue
 from workbench.search.beliefs import check_prior
+from workbench.search.one_scale import OneScale
 from workbench.search.recommend import Recommendation, objective_kind, recommend
 from workbench.space import Choice, Config, Space
 from workbench.store import Owner
@@ -376,6 +378,7 @@ class Run(Results):
             raise RunError("the algorithm of a run with an Optuna objective is fixed. Start a new run.")
         check_algorithm(algorithm, len(self.goals))
         check_prior(algorithm, s.space)
+        algorithm = for_scheduler(algorithm, s.scheduler)
         sampler = isinstance(algorithm, optuna.samplers.BaseSampler)
         self._ledger.study.sampler = algorithm if sampler else optuna.samplers.RandomSampler(seed=self.seed)
         self._algorithms.append(algorithm)
@@ -412,6 +415,12 @@ def check_algorithm(algorithm: Any, n_losses: int = 1) -> None:
         no = f"Optuna's CmaEsSampler searches for the best of one loss, got a run of {n_losses}. Take NSGAIISampler."
     if no:
         raise RunError(no)
+
+
+def for_scheduler(algorithm: Any, scheduler: Scheduler | None) -> Any:
+    """Let an algorithm of ours that knows one budget see the trials of a run with a scheduler on one scale."""
+    aware = getattr(algorithm, "several_budgets", False) or not catalogue.knows(algorithm)
+    return algorithm if scheduler is None or aware else OneScale(algorithm)
 
 
 def check_same_study(old: Space, new: Space) -> None:

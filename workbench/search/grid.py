@@ -35,6 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -61,6 +62,8 @@ class Grid:
     refine
         Go on with finer grids around the best point, each half as wide as the one before, down to a millionth of the range.
     """
+
+    several_budgets: ClassVar[bool] = True  # the order of a grid is fixed; a finer one goes by the last losses
 
     k: int = 5
     shuffled: bool = True

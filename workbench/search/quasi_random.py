@@ -54,6 +54,7 @@ class QuasiRandom:
     """
 
     several_losses: ClassVar[bool] = True  # losses play no part
+    several_budgets: ClassVar[bool] = True
 
     sequence: Sequence = "sobol"
 

@@ -18,6 +18,7 @@ class Random:
     """Random search: uniform on each parameter's (log) scale, levels and options with equal chances."""
 
     several_losses: ClassVar[bool] = True  # losses play no part
+    several_budgets: ClassVar[bool] = True
 
     def suggest(self, history: History, rng: np.random.Generator) -> Suggestion:
         """Draw one point."""
