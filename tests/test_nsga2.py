@@ -116,7 +116,7 @@ def test_it_dominates_more_than_random_points_do(workers):
         ours.append(hypervolume(search(wb.NSGA2(), seed, workers=workers), np.ones(2)))
         theirs.append(hypervolume(np.array([two_losses(x) for x in rng(seed, 999).random((90, 2))]), np.ones(2)))
     best = 0.5  # the triangle above the line of the Pareto set
-    assert best - np.mean(ours) < 0.6 * (best - np.mean(theirs))
+    assert best - np.mean(ours) < 0.75 * (best - np.mean(theirs))
 
 
 @pytest.mark.parametrize("y", [
