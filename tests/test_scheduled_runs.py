@@ -318,3 +318,10 @@ def test_what_a_model_saw_under_a_scheduler_can_be_asked_again():
 def test_what_is_no_scheduler_is_refused(bad):
     with pytest.raises(wb.RunError, match="a scheduler is an object"):
         wb.optimize(Counted(), SPACE, scheduler=bad)
+
+
+def test_the_time_left_goes_by_steps():
+    r = wb.optimize(Counted(), SPACE, scheduler=HALVING, n_trials=9, algorithm=wb.Random(), seed=0)
+    for _ in range(3):
+        r.step()
+    assert r.eta_s == pytest.approx(r.elapsed_s / 3 * (COST - 3))

@@ -104,11 +104,21 @@ class Run(Results):
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds that are probably left: the mean time per trial so far, times the trials left. None if unknown."""
-        ran = sum(1 for t in list(self.trials.by_number.values()) if t.ended and t.ended >= self._began)
-        if self.n_trials is None or ran == 0 or self.state in ENDED:
+        """Seconds that are probably left: the mean time per trial so far, times the trials left. None if unknown.
+
+        Under a scheduler with rounds, whose trials are of unequal length, the mean time per step, times the steps left.
+        """
+        if self.n_trials is None or self.state in ENDED:
             return None
-        return max(self.n_trials - self.n_done, 0) * self.elapsed_s / ran
+        trials = list(self.trials.by_number.values())
+        round_steps = getattr(self.scheduler, "round_steps", None)
+        if round_steps is None:
+            ran = sum(1 for t in trials if t.ended and t.ended >= self._began)
+            return max(self.n_trials - self.n_done, 0) * self.elapsed_s / ran if ran else None
+        done = sum(t.n_steps for t in trials if t.state != "interrupted")
+        now = sum(t.n_steps for t in trials if t.started >= self._began)
+        total = self.n_trials * round_steps / self.scheduler.n_trials
+        return max(total - done, 0.0) * self.elapsed_s / now if now else None
 
     # ---- controls ----------------------------------------------------------------------------------------------
 

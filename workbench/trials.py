@@ -52,6 +52,13 @@ class Trial:
     curves: list[tuple[int, tuple[float, ...]]] = field(default_factory=list)
 
     @property
+    def n_steps(self) -> int:
+        """Steps that it has had: of a function of a budget the last budget, otherwise the points of its curve."""
+        if not self.curve:
+            return len(self.curves)
+        return max(self.curve[-1][0] + (self.curve[0][0] == 0), len(self.curve))
+
+    @property
     def seconds(self) -> float | None:
         """Wall time from suggestion to end; None while it runs."""
         return None if self.ended is None else self.ended - self.started
@@ -206,7 +213,7 @@ class Trials:
         params = _free_names([*declared, *(k for t in trials for k in t.config)], [*OURS, *losses.values()], "param ")
         for t in trials:
             last = t.error.strip().splitlines()[-1] if t.error and t.error.strip() else t.error
-            row = {"trial": t.number, "state": t.state, "steps": len(t.curve) or len(t.curves), "seconds": t.seconds,
+            row = {"trial": t.number, "state": t.state, "steps": t.n_steps, "seconds": t.seconds,
                    "error": last, **{params[k]: v for k, v in t.config.items()}}
             if goals.several:
                 values = self.values(t.losses) or [math.nan] * len(goals)

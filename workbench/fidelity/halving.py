@@ -41,6 +41,7 @@ from dataclasses import dataclass, field
 from workbench.errors import RunError
 from workbench.fidelity import brackets
 from workbench.fidelity.brackets import Bracket
+from workbench.fidelity.words import go_on, steps
 from workbench.history import Explanation
 from workbench.schedule import Action, Verdict, finite
 
@@ -79,24 +80,16 @@ class OnRung(Explanation):
         """Say in one plain sentence where the trial stands."""
         where = f"bracket {self.bracket + 1}, rung {self.rung + 1} of {self.n_rungs}"
         if not self.rank:
-            return f"Begins in {where}, with {_steps(self.goal)}."
+            return f"Begins in {where}, with {steps(self.goal)}."
         place = f"{where}: rank {self.rank} of {self.known} known so far, {self.size} in all"
         match self.action:
             case "go":
-                return f"Promoted to {self.goal} steps from {place}; {_go_on(self.promoted)}."
+                return f"Promoted to {self.goal} steps from {place}; {go_on(self.promoted)}."
             case "stop":
-                return f"Stopped in {place}; only {_go_on(self.promoted)}."
+                return f"Stopped in {place}; only {go_on(self.promoted)}."
             case "wait":
-                return f"Waits in {place}; {_go_on(self.promoted)}."
-        return f"Finished with {_steps(self.goal)} in {place}."
-
-
-def _go_on(n: int) -> str:
-    return f"{n} go{'es' * (n == 1)} on"
-
-
-def _steps(n: int) -> str:
-    return f"{n} step{'s' * (n != 1)}"
+                return f"Waits in {place}; {go_on(self.promoted)}."
+        return f"Finished with {steps(self.goal)} in {place}."
 
 
 @dataclass(slots=True)
@@ -205,8 +198,8 @@ class Brackets:
             verdicts.insert(0, Verdict(trial, "wait", self._word(place, "wait", trial)))
         return verdicts
 
-    def end(self, trial: int, loss: float | None) -> list[Verdict]:
-        """Hear that a trial has ended by itself; its last loss counts on this and all later rungs."""
+    def end(self, trial: int, loss: float | None, *, stopped: bool | None = None) -> list[Verdict]:  # noqa: ARG002
+        """Hear that a trial has ended; unless it is out its last loss counts on this and all later rungs."""
         place = self._places[trial]
         rung = place.bracket.rungs[place.rung]
         if place.ended is not None or trial in rung.out:
@@ -328,6 +321,11 @@ class SuccessiveHalving:
     def n_trials(self) -> int:
         """Trials of a bracket."""
         return self.brackets[0][0].n
+
+    @property
+    def round_steps(self) -> int:
+        """Steps of one round, if none ends by itself."""
+        return sum(map(brackets.cost, self.brackets))
 
     def schedule(self) -> Brackets:
         """Open the books of a run."""

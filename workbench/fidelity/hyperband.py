@@ -59,6 +59,11 @@ class Hyperband:
         """Trials of one round."""
         return sum(bracket[0].n for bracket in self.brackets)
 
+    @property
+    def round_steps(self) -> int:
+        """Steps of one round, if none ends by itself."""
+        return sum(map(brackets.cost, self.brackets))
+
     def schedule(self) -> Brackets:
         """Open the books of a run."""
         return _round(self.brackets)
@@ -93,6 +98,11 @@ class EagerHyperband:
     def n_trials(self) -> int:
         """Trials of one round."""
         return sum(bracket[0].n for bracket in self.brackets)
+
+    @property
+    def round_steps(self) -> int:
+        """Steps of one round, if none ends by itself."""
+        return sum(map(brackets.cost, self.brackets))
 
     def schedule(self) -> Brackets:
         """Open the books of a run."""
