@@ -205,7 +205,21 @@ def test_every_second_start_point_is_drawn_from_the_belief_and_the_others_stay()
     plain, _ = drive(TWO, lambda c: c["a"], 10)
     assert np.array_equal(history.x[1::2], plain.x[1::2])
     assert np.mean((history.x[::2, 0] > 0.65) & (history.x[::2, 0] < 0.85)) >= 0.6  # 87 % of the belief, 5 draws
-    assert "draw from your belief" in out[0].why.summary()
+    assert [("belief" in s.why.how, "random" in s.why.how) for s in out] == [(True, False), (False, True)] * 5
+
+
+def test_a_start_point_says_where_it_comes_from_also_if_others_were_skipped():
+    algorithm = GPBO(prior={"a": 0.7}, n_startup=5)
+    first = algorithm.suggest(History.of(TWO, np.empty((0, 2)), []), np.random.default_rng(0))
+    again = algorithm.suggest(History.of(TWO, np.empty((0, 2)), [], pending=first.x[None]), np.random.default_rng(0))
+    plain = GPBO(n_startup=5).suggest(History.of(TWO, np.empty((0, 2)), [], pending=first.x[None]), np.random.default_rng(0))
+    assert np.array_equal(again.x, plain.x)
+    assert again.why.how == "random point 2 of 5 to start with"
+    third = algorithm.suggest(History.of(TWO, np.empty((0, 2)), [], pending=np.vstack([np.zeros(2), again.x])),
+                              np.random.default_rng(0))
+    assert third.why.how == "draw from your belief 3 of 5 to start with"
+    late = GPBO(n_startup=0).suggest(History.of(TWO, np.empty((0, 2)), []), np.random.default_rng(0))
+    assert late.why.how == "random point until there are two results"
 
 
 def bowl(c):
@@ -336,6 +350,15 @@ def test_a_search_that_stands_still_explores_every_second_time():
     assert "Nothing has improved for" in out[24].why.summary()
     _, out = drive(TWO, lambda c: 1.0, 30, algorithm=GPBO(patience=0))
     assert not any(getattr(s.why, "note", "") for s in out)
+
+
+@pytest.mark.parametrize(("acquisition", "beta", "exploring"), [("log_ei", 2.0, 3.0), ("lcb", 1.0, 3.0), ("lcb", 5.0, 5.0)])
+def test_a_suggestion_that_explores_weighs_uncertainty_more_also_where_the_search_goes_by_a_bound_anyway(acquisition, beta,
+                                                                                                       exploring):
+    _, out = drive(TWO, lambda c: 1.0, 26, algorithm=GPBO(acquisition=acquisition, beta=beta))
+    whys = [s.why for s in out[10:]]
+    assert {why.beta for why in whys if why.note} == {exploring}
+    assert {why.beta for why in whys if not why.note} == {beta}
 
 
 # ---- progress --------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import workbench as wb
 from tests.space_strategies import floats, ints
 from workbench.errors import SpaceError
+from workbench.models.parzen import Axis
 
 
 def test_steps_of_a_tenth_give_the_numbers_one_writes():
@@ -142,3 +143,23 @@ def test_a_thousand_options_are_looked_up_quickly():
     assert p.encode([49_999] * 50_000)[0] == p.to_unit(49_999)
     with pytest.raises(ValueError, match="not among"):
         wb.Choice("a").index("b")
+
+
+@pytest.mark.parametrize("param", [wb.Float(2, 2), wb.Float(2, 2, log=True), wb.Int(1, 1), wb.Int(1, 1, log=True), wb.Int(3, 4, step=5)])
+def test_a_range_of_a_single_number_has_a_single_point(param):
+    space = wb.Space(a=param, b=wb.Choice("x", "y"))
+    u = np.array([0.0, 0.2, 0.7, 1.0, np.nan])
+    point = param.to_unit(param.low)
+    assert param.snap(u).tolist()[:4] == [param.snap_one(v) for v in u[:4]] == [point] * 4
+    assert np.isnan(param.snap(u)[4])
+    assert Axis.of(param).points.tolist() == [point]
+    assert np.array_equal(space.sample_unit(5, np.random.default_rng(0))[:, 0], [point] * 5)
+
+
+@pytest.mark.parametrize("algorithm", [wb.GPBO(n_startup=2), wb.TPE(n_startup=2), wb.RFBO(n_startup=2), wb.QuasiRandom()],
+                         ids=lambda a: type(a).__name__)
+@pytest.mark.parametrize("lone", [wb.Float(2, 2), wb.Int(1, 1, log=True)], ids=["float", "int"])
+def test_a_parameter_of_one_value_does_not_hide_that_a_configuration_was_tried(algorithm, lone):
+    space = wb.Space(a=lone, b=wb.Choice(*"uvwxyz"))
+    run = wb.optimize(lambda c: ord(c["b"]), space, algorithm=algorithm, n_trials=6, seed=0).start().wait(60)
+    assert {t.config["b"] for t in run.trials.by_number.values()} == set("uvwxyz")

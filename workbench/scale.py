@@ -215,10 +215,13 @@ class Number:
         return self._on_scale(self._at(level))
 
     def snap(self, u: Array) -> Array:
-        """Move unit values to the points of their levels; continuous ones only into [0, 1]. nan stays nan."""
+        """Move unit values to the points of their levels; continuous ones only into [0, 1]. nan stays nan.
+
+        A range of a single number has one point, like a level: or equal configurations would stand at different points.
+        """
         u = np.clip(np.asarray(u, dtype=float), 0.0, 1.0)
         if self.step is None:
-            return u
+            return u if self._scale[2] else np.where(np.isnan(u), np.nan, 0.5)
         off = np.isnan(u)
         out = self.points(self.level(np.where(off, 0.0, u)))
         return np.where(off, np.nan, out)
@@ -322,7 +325,9 @@ class Number:
         """Move one unit value to the point of its level; a continuous one only into [0, 1]. nan stays nan."""
         if math.isnan(u):
             return u
-        return min(max(u, 0.0), 1.0) if self.step is None else self.point(self.level_of(u))
+        if self.step is not None:
+            return self.point(self.level_of(u))
+        return min(max(u, 0.0), 1.0) if self._scale[2] else 0.5
 
     def _at_1(self, level: int) -> float:
         return self.high if level + 1 == self.n_levels else self._counted(level)

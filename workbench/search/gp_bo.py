@@ -58,15 +58,17 @@ from workbench.search.gp_acquisition import Acquisition, Believed, Sampled, Surf
 from workbench.search.gp_candidates import keys
 from workbench.search.gp_maximise import best_untried
 from workbench.search.gp_posterior import N_POSTERIOR, Noise, Posterior, hyperparameters, posterior
-from workbench.search.gp_start import fresh_point, start_point
+from workbench.search.gp_start import start_point
 from workbench.search.gp_why import GPExplanation, known
 from workbench.search.surrogate_why import decided
+from workbench.search.untried import at_random
 from workbench.space import Array
 
 __all__ = ["GPBO", "GPExplanation", "suggest_batch"]
 
 PI_MARGIN = 1e-3  # improvement that PI asks for, in standardised losses; without it PI never leaves the incumbent
-EXPLORING_BETA = 3.0
+EXPLORING_BETA = 3.0  # at least, for a suggestion that explores
+IMPROVED = 1e-3  # what counts as an improvement, in standardised losses
 N_BASE = 5  # best trials whose surroundings are searched
 
 
@@ -126,10 +128,11 @@ class GPBO:
             return start_point(history, seen, rng, self.n_startup, beliefs)
         name, note = self._function(history)
         model = posterior(known(history, name), hyperparameters(history, self.noise))
-        acquisition, why = self._acquisition(history, model, name, beliefs, rng)
+        beta = max(self.beta, EXPLORING_BETA) if note else self.beta
+        acquisition, why = self._acquisition(history, model, name, beta, beliefs, rng)
         x, scores = best_untried(acquisition, history, base=history.x[model.best_rows(N_BASE)], seen=seen, rng=rng)
         if not len(x):
-            return fresh_point(history, seen, rng, "no untried candidate scored")
+            return at_random(history, rng, "no untried candidate was found")
         if self.prior:
             why["log_belief"] = float(beliefs.log_density(x[:1])[0])
         return Suggestion(x[0], _explain(history, model, x, scores, acquisition=name, note=note, **why))
@@ -139,17 +142,16 @@ class GPBO:
         if not self.patience or self.acquisition == "thompson" or not len(features_of(history.space).floats):
             return self.acquisition, ""
         z = np.minimum.accumulate(OutputTransform.of(history.y).forward(history.y))
-        improved = np.flatnonzero(np.concatenate([[True], z[1:] < z[:-1] - 1e-3]))
+        improved = np.flatnonzero(np.concatenate([[True], z[1:] < z[:-1] - IMPROVED]))
         since = len(z) - 1 - int(improved[-1])
         if since < self.patience or (len(z) + len(history.pending)) % 2:
             return self.acquisition, ""
         return "lcb", f"Nothing has improved for {since} trials, so this one explores."
 
-    def _acquisition(self, history: History, model: Posterior, name: AcquisitionName | SampledName, beliefs: Beliefs,
-                     rng: np.random.Generator) -> tuple[Surface, dict[str, Any]]:
+    def _acquisition(self, history: History, model: Posterior, name: AcquisitionName | SampledName, beta: float,
+                     beliefs: Beliefs, rng: np.random.Generator) -> tuple[Surface, dict[str, Any]]:
         """Make the acquisition function, and what an explanation keeps of it."""
         best = model.best - (PI_MARGIN if name == "pi" else 0.0)
-        beta = self.beta if name == self.acquisition else EXPLORING_BETA
         why: dict[str, Any] = {"beta": beta, "best": best}
         surface: Surface
         if is_sampled(name):

@@ -6,16 +6,17 @@ All functions return rows of the unit cube as ``Space.snap`` makes them: levels 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from workbench.history import History
+from workbench.search.untried import all_points
 from workbench.space import Array, Space
 
-MAX_ENUMERATED = 4096
+MAX_ENUMERATED = 4096  # spaces of so many configurations are searched whole: scoring them costs as much as the candidates
+N_SOBOL = 2048  # a power of two, as Sobol sequences want it
 EXHAUSTIVE_LEVELS = 16  # up to so many ordered levels all are tried, beyond only some steps
 
 
@@ -26,44 +27,18 @@ def keys(x: Array) -> list[bytes]:
 
 
 def sobol(history: History) -> Array:
-    """Return the scrambled Sobol points that a run searches with, (2048, d): they depend on its seed alone, drawn once."""
+    """Return the scrambled Sobol points that a run searches with, (N_SOBOL, d): they depend on its seed alone, drawn once."""
     d = len(history.space)
     key = ("sobol", d, history.seed)
     if key not in history.memo:
-        rng = np.random.default_rng([history.seed, 7])
-        qmc.Sobol(d, seed=rng)  # takes its share of the generator: without it every seed would give other answers than before
-        history.memo[key] = qmc.Sobol(d, seed=rng).random(2048)
+        history.memo[key] = qmc.Sobol(d, seed=np.random.default_rng([history.seed, 7])).random(N_SOBOL)
     points: Array = history.memo[key]
     return points
 
 
-@lru_cache(maxsize=4)
 def all_configs(space: Space) -> Array | None:
-    """Return all configurations that are allowed, shape (N, d); None if continuous or more than MAX_ENUMERATED.
-
-    Columns are filled parents first, and only rows in which the column is active branch, so that what counts is the
-    number of configurations, not the product of all levels.
-    """
-    if any(c.kind == "float" for c in space.columns):
-        return None
-    x = np.full((1, len(space)), np.nan)
-    for j in _parents_first(space):
-        on = space.active(x)[:, j]
-        points = space[space.names[j]].levels() if space.columns[j].n_levels <= MAX_ENUMERATED else None
-        if points is None or on.sum() * len(points) + (~on).sum() > MAX_ENUMERATED:
-            return None
-        branched = np.repeat(x[on], len(points), axis=0)
-        branched[:, j] = np.tile(points, int(on.sum()))
-        x = np.vstack([x[~on], branched])
-    return x[~space.is_forbidden(x)]
-
-
-def _parents_first(space: Space) -> list[int]:
-    order: list[int] = []
-    while len(order) < len(space):
-        order += [j for j, c in enumerate(space.columns)
-                  if j not in order and all(p in order for p, _ in c.parents)]
-    return order
+    """Return all allowed configurations, shape (N, d); None if there are more than MAX_ENUMERATED."""
+    return all_points(space, MAX_ENUMERATED)
 
 
 def spread(space: Space, points: Array, rng: np.random.Generator) -> Array:
@@ -75,8 +50,8 @@ def mutations(space: Space, base: Array, m: int, rng: np.random.Generator) -> Ar
     """Return ``m`` random changes of random rows of ``base``.
 
     Widths are log-uniform from 0.005 to 0.25. In half of the rows about 1.5 parameters change, in the other half each
-    one with probability ½; at least one does. An ordered parameter moves by at least one level, a choice is drawn anew,
-    and so is what becomes active by the change.
+    one with probability ½; at least one of the active ones does. An ordered parameter moves by at least one level, a
+    choice is drawn anew, and so is what becomes active by the change.
     """
     d = len(space)
     x = base[rng.integers(len(base), size=m)]
@@ -84,7 +59,7 @@ def mutations(space: Space, base: Array, m: int, rng: np.random.Generator) -> Ar
     width = np.exp(rng.uniform(math.log(0.005), math.log(0.25), m))[:, None]
     few = np.minimum(1.0, 1.5 / np.maximum(1, (~off).sum(1)))[:, None]
     change = rng.random((m, d)) < np.where(rng.random((m, 1)) < 0.5, few, 0.5)
-    change[np.arange(m), rng.integers(d, size=m)] = True
+    change[np.arange(m), np.where(off, -1.0, rng.random((m, d))).argmax(1)] = True  # one of the active ones
     moved = np.abs(x + width * rng.standard_normal((m, d)))  # reflected at 0 …
     moved = np.clip(1.0 - np.abs(1.0 - moved), 0.0, 1.0)  # … and at 1
     fresh = rng.random((m, d))
@@ -141,14 +116,3 @@ def untried(x: Array, order: NDArray[np.intp], seen: set[bytes]) -> list[int]:
             known.add(key)
             out.append(i)
     return out
-
-
-def unseen_at_random(space: Space, seen: set[bytes], rng: np.random.Generator) -> Array | None:
-    """Draw an allowed point whose key is not in ``seen``, shape (d,); None if 1000 draws find none."""
-    for n in (1, 9, 90, 900):
-        x = space.sample_unit(n, rng)
-        for row, key in zip(x, keys(x), strict=True):
-            if key not in seen:
-                found: Array = row
-                return found
-    return None

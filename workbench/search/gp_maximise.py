@@ -20,10 +20,11 @@ from workbench.search.gp_candidates import all_configs, keys, mutations, neighbo
 from workbench.search.gp_posterior import N_FIT
 from workbench.space import Array, Space
 
-N_LOCAL = 512  # mutations
+N_LOCAL, LEAST_LOCAL = 512, 256  # mutations, up to N_FIT trials and with many
+LEAST_SPREAD = 512  # Sobol points with many trials; up to N_FIT all of them
 N_STARTS = 6  # half from the Sobol points, half from the mutations
 ROUNDS = 2
-SHORTLIST = 400  # scored points that are looked through for an untried one
+SHORTLIST = 400  # scored points, besides as many as were tried, that are looked through for untried ones
 
 
 def climb(acquisition: Surface, x: Array) -> Array:
@@ -116,8 +117,8 @@ def maximise(acquisition: Surface, space: Space, *, sobol: Array, base: Array, s
     """
     n = len(acquisition.posteriors[0].model.y)
     shrink = min(1.0, N_FIT / n)  # a prediction costs O(n²)
-    everywhere = spread(space, sobol[:max(512, int(len(sobol) * shrink))], rng)
-    near = mutations(space, base, max(256, int(N_LOCAL * shrink)), rng)
+    everywhere = spread(space, sobol[:max(LEAST_SPREAD, int(len(sobol) * shrink))], rng)
+    near = mutations(space, base, max(LEAST_LOCAL, int(N_LOCAL * shrink)), rng)
     x = np.vstack([everywhere, near])
     allowed = ~space.is_forbidden(x)
     n_everywhere = int(allowed[:len(everywhere)].sum())
@@ -130,6 +131,6 @@ def maximise(acquisition: Surface, space: Space, *, sobol: Array, base: Array, s
     if len(starts):
         top, top_scores = refine(acquisition, x[starts], scores[starts], space, rng)
         x, scores = np.vstack([top, x]), np.concatenate([top_scores, scores])
-    order = np.argsort(-scores, kind="stable")[:SHORTLIST]
+    order = np.argsort(-scores, kind="stable")[:SHORTLIST + len(seen)]
     fresh = untried(x, order, seen)
     return x[fresh], scores[fresh]

@@ -32,6 +32,7 @@ TREND = 0.3  # prior weight of the linear and quadratic trend
 FIRST_MILESTONE = 10
 N_FIT = 256  # rows that hyperparameters are fitted to; with more trials, only at milestones
 LOUDEST = 1e3  # known noise beyond so many standard deviations of the losses drowns them no more than this
+NOISY = 1e-3  # noise, in units of the signal, from which on the best loss seen may be luck
 N_POSTERIOR = 1000  # finished trials that a posterior is conditioned on, besides those since the last milestone
 
 
@@ -65,11 +66,14 @@ class Posterior:
     @property
     def is_noisy(self) -> bool:
         """Whether the noise is large enough that the best loss seen may be luck."""
-        return self.model.noise > 1e-3 * self.model.signal_variance
+        return self.model.noise > NOISY * self.model.signal_variance
 
     @property
     def best(self) -> float:
-        """Target to improve on: the best seen, or the best posterior mean at a known point if losses are noisy."""
+        """Target to improve on: the best known, or the best posterior mean at a known point if losses are noisy.
+
+        Running trials are known as well, with the losses that are believed of them.
+        """
         values = self.model.fitted_mean() if self.is_noisy else self.model.y
         return float(values.min())
 
@@ -128,24 +132,23 @@ def _key(what: str, history: History, m: int) -> Hashable:
 
 
 def best_and_others(y: Array, most: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Return the numbers of ``most`` out of more rows: a quarter of them are the best, the others a random choice.
+    """Return the numbers of all rows, or of ``most`` of them: a quarter of these are the best, the others a random choice.
 
     Of several losses, shape (n, m), those are best that the fewest rows dominate: all processes know the front.
     """
+    if len(y) <= most:
+        return np.arange(len(y))
     order = np.argsort(y if y.ndim == 1 else dominates(y, y).sum(0), kind="stable")
     n_best = most // 4
-    return np.concatenate([order[:n_best], rng.choice(order[n_best:], most - n_best, replace=False)])
+    return np.sort(np.concatenate([order[:n_best], rng.choice(order[n_best:], most - n_best, replace=False)]))
 
 
 def _fit(history: History, k: int, warm: Array | None, noise: Noise, *, cold: bool) -> Array:
     """Fit φ to all rows, or to N_FIT of them."""
     features = features_of(history.space)
     transform = OutputTransform.of(loss(history, k))
-    y = transform.forward(loss(history, k))
-    x = history.x
-    if len(y) > N_FIT:
-        rows = best_and_others(y if history.y.ndim == 1 else history.y, N_FIT, np.random.default_rng([history.seed, len(y)]))
-        x, y = x[rows], y[rows]
+    rows = best_and_others(history.y, N_FIT, np.random.default_rng([history.seed, len(history)]))
+    x, y = history.x[rows], transform.forward(loss(history, k)[rows])
     prior = Prior(len(history.space))
     objective = NegativeLogPosterior(features(x), y, groups=features.groups, prior=prior, trend=TREND)
     starts = [] if warm is None else [warm]
@@ -188,9 +191,7 @@ def _from_milestone(history: History, features: MixedFeatures, y: Array, h: Hype
     if found is not None and found[0] == key:
         _, kept, base = found
     else:
-        kept = np.arange(m)
-        if m > N_POSTERIOR:
-            kept = np.sort(best_and_others(history.y[:m], N_POSTERIOR, np.random.default_rng([history.seed, m, 1])))
+        kept = best_and_others(history.y[:m], N_POSTERIOR, np.random.default_rng([history.seed, m, 1]))
         base = _condition(features(history.x[kept]), y[kept], features, h)
         history.memo["gp factor", k] = (key, kept, base)
     rows = np.concatenate([kept, np.arange(m, n)])

@@ -17,12 +17,11 @@ from workbench.models.map_fit import Hyperparameters, NegativeLogPosterior, Prio
 from workbench.models.mixed_features import features_of
 from workbench.models.neural import vae
 from workbench.models.output_transform import OutputTransform
-from workbench.search.gp_posterior import N_FIT, N_POSTERIOR, best_and_others
+from workbench.search.gp_posterior import N_FIT, N_POSTERIOR, NOISY, best_and_others
 from workbench.space import Array
 
 N_UNLABELLED = 4096  # random configurations that the autoencoder is trained on
 HALF_WIDTH = 3.0**0.5  # deviations of a latent coordinate in half a unit: as of a uniform draw, which the priors expect
-NOISY = 1e-3  # noise in units of the signal from which on the best loss seen may be luck
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,7 +129,7 @@ def believe(history: History, *, q: int, steps: int, seed: int) -> LatentBelief:
     latent = latent_of(history, q=q, steps=steps, seed=seed)
     transform = OutputTransform.of(history.y)
     y = transform.forward(history.y)
-    rows = _chosen(y, N_POSTERIOR, seed)
+    rows = best_and_others(y, N_POSTERIOR, np.random.default_rng([seed, len(y)]))
     U = latent.encode(history.x[rows])
     h = _hyperparameters(U, y[rows], seed)
     process = GaussianProcess.condition(U, y[rows], lengthscale=h.lengthscale, noise=h.noise, signal_variance=h.signal_variance)
@@ -141,15 +140,8 @@ def believe(history: History, *, q: int, steps: int, seed: int) -> LatentBelief:
 
 
 def _hyperparameters(U: Array, y: Array, seed: int) -> Hyperparameters:
-    rows = _chosen(y, N_FIT, seed)
+    rows = best_and_others(y, N_FIT, np.random.default_rng([seed, len(y)]))
     q = U.shape[1]
     prior = Prior(q)
     objective = NegativeLogPosterior(U[rows], y[rows], groups=np.arange(q), prior=prior)
     return Hyperparameters.of(maximise_posterior(objective, [prior.start(objective.n_groups)]))
-
-
-def _chosen(y: Array, most: int, seed: int) -> NDArray[np.intp]:
-    """Return all rows, or ``most`` of them."""
-    if len(y) <= most:
-        return np.arange(len(y))
-    return np.sort(best_and_others(y, most, np.random.default_rng([seed, len(y)])))

@@ -35,9 +35,13 @@ def is_in(point: Array, known: Array) -> bool:
     return bool((np.abs(known - point) < 1e-9).all(axis=1).any())
 
 
-@lru_cache(maxsize=4)
-def all_points(space: Space) -> Array | None:
-    """Every point of the space that is not forbidden, shape (n, d); None if there are too many."""
+@lru_cache(maxsize=8)
+def all_points(space: Space, most: int = MAX_POINTS) -> Array | None:
+    """Every point of the space that is not forbidden, shape (n, d); None if there are more than ``most``.
+
+    Columns are filled parents first, and only rows in which the column is active branch, so that what counts is the number of
+    configurations, not the product of all levels.
+    """
     points = np.full((1, len(space)), np.nan)
     for group in groups_of(space):
         for j, axis in zip(group.columns, group.axes, strict=True):
@@ -45,7 +49,7 @@ def all_points(space: Space) -> Array | None:
             if axis.kind == "float" and on.any():
                 return None
             n_levels = len(axis.points)
-            if (~on).sum() + on.sum() * n_levels > MAX_POINTS:
+            if (~on).sum() + on.sum() * n_levels > most:
                 return None
             filled = np.repeat(points[on], n_levels, axis=0)
             filled[:, j] = np.tile(axis.points, int(on.sum()))
