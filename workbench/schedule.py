@@ -60,8 +60,11 @@ class Schedule(Protocol):
         """Hear the loss of a step. The verdicts may concern other trials too; without one for it the trial goes on."""
         ...
 
-    def end(self, trial: int, loss: float | None) -> Sequence[Verdict]:
-        """Hear that a trial has ended by itself: with a loss, or without one because it failed."""
+    def end(self, trial: int, loss: float | None, *, stopped: bool | None = None) -> Sequence[Verdict]:
+        """Hear that a trial has ended: with a loss, or without one because it failed.
+
+        ``stopped`` tells whether it was given up, or ended by itself; None: it was if these books said so.
+        """
         ...
 
     def free(self) -> Sequence[Verdict]:

@@ -3,21 +3,52 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from workbench.errors import RunError, StorageError
+from workbench.fidelity.asha import ASHA
 from workbench.fidelity.halving import SuccessiveHalving
 from workbench.fidelity.hyperband import EagerHyperband, Hyperband
+from workbench.fidelity.median import MedianStop
+from workbench.fidelity.words import steps
 from workbench.schedule import Scheduler
 
-SCHEDULERS: dict[str, type[Any]] = {c.__name__: c for c in (SuccessiveHalving, Hyperband, EagerHyperband)}
+SCHEDULERS: dict[str, type[Any]] = {c.__name__: c for c in (
+    SuccessiveHalving, Hyperband, EagerHyperband, ASHA, MedianStop)}
+
+LABELLED: dict[str, Callable[[int], Scheduler]] = {  # each makes one for trials of at most so many steps
+    "Hyperband": Hyperband,
+    "Hyperband · eager": EagerHyperband,
+    "Successive halving": SuccessiveHalving,
+    "ASHA": ASHA,
+    "ASHA · stopping": partial(ASHA, stop=True),
+    "Median stopping": lambda max_steps: MedianStop(),  # noqa: ARG005 - it needs no largest number
+}
 
 
 def label(scheduler: Any) -> str:
-    """Name a scheduler with what differs from its defaults; "" for none."""
+    """Name a scheduler as a person would: "Hyperband · 81 steps", or its class with what differs from the defaults.
+
+    "" for none.
+    """
     if scheduler is None:
         return ""
+    most = getattr(scheduler, "max_steps", None)
+    for text, make in LABELLED.items():
+        if knows(scheduler) and scheduler == make(most or 1):
+            return text if most is None else f"{text} · {steps(most)}"
+    return code(scheduler) if knows(scheduler) else type(scheduler).__name__
+
+
+def knows(scheduler: Any) -> bool:
+    """Whether the scheduler is one of the catalogue, so that its name and arguments make it again."""
+    return SCHEDULERS.get(type(scheduler).__name__) is type(scheduler)
+
+
+def code(scheduler: Any) -> str:
+    """Write one of ours as code with the arguments that differ from the defaults: ``Hyperband(max_steps=81)``."""
     return f"{type(scheduler).__name__}({', '.join(f'{k}={v!r}' for k, v in _changed(scheduler).items())})"
 
 
@@ -26,14 +57,11 @@ def to_json(scheduler: Any) -> dict[str, Any] | None:
     if scheduler is None:
         return None
     name = type(scheduler).__name__
-    if SCHEDULERS.get(name) is not type(scheduler):
-        return {"type": name, "foreign": True}
-    return {"type": name, **_changed(scheduler)}
+    return {"type": name, **_changed(scheduler)} if knows(scheduler) else {"type": name, "foreign": True}
 
 
 def _changed(scheduler: Any) -> dict[str, Any]:
-    if not dataclasses.is_dataclass(scheduler):
-        return {}
+    """Return the arguments that differ from the defaults."""
     return {f.name: getattr(scheduler, f.name) for f in dataclasses.fields(scheduler)
             if f.init and getattr(scheduler, f.name) != f.default}
 
