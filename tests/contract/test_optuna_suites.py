@@ -29,6 +29,7 @@ ALGORITHMS = {
     "CMAES": wb.CMAES(population=4),
     "Genetic": wb.Genetic(population_size=2),
     "NSGA2": wb.NSGA2(population_size=2),
+    "EHVI": wb.EHVI(n_startup=2),
     "DifferentialEvolution": wb.DifferentialEvolution(population_size=4),
     "ParticleSwarm": wb.ParticleSwarm(swarm_size=2),
     "GPBO": wb.GPBO(n_startup=2),

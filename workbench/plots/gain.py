@@ -10,7 +10,7 @@ from workbench.losses import Goals
 from workbench.plots import marks as m
 from workbench.plots.figure import safe
 from workbench.plots.history import use_log
-from workbench.search.ehvi_why import FrontSlice
+from workbench.search.ehvi_why import FrontSlice, percent
 from workbench.space import Array
 
 HEIGHT = 420
@@ -29,7 +29,7 @@ def gain(s: FrontSlice, share: float, goals: Goals) -> dict[str, Any]:
     labels = goals.labels
     width = (1.0 - GAP * (len(s.pairs) - 1)) / len(s.pairs)
     data: list[m.Dict] = []
-    layout: m.Dict = {"title": m.title(f"Expected gain: {_percent(share)} of what is dominated, along {safe(m.cut(s.name))}"),
+    layout: m.Dict = {"title": m.title(f"Expected gain: {percent(share)} of what is dominated, along {safe(m.cut(s.name))}"),
                       "height": HEIGHT, "legend": m.LEGEND, "margin": {"l": 60, "r": 16, "t": 72, "b": 44},
                       "hovermode": "closest"}
     for p, pair in enumerate(s.pairs):
@@ -43,10 +43,6 @@ def gain(s: FrontSlice, share: float, goals: Goals) -> dict[str, Any]:
         layout[f"xaxis{axis}"] |= {"anchor": f"y{axis}", "domain": [left, left + width]}
         layout[f"yaxis{axis}"] |= {"anchor": f"x{axis}"}
     return {"data": data, "layout": layout}
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %" if share >= 1e-6 else "almost nothing"
 
 
 def _axis(values: Array, label: str, direction: str) -> m.Dict:

@@ -11,6 +11,7 @@ from workbench.history import Algorithm
 from workbench.search.bohb import BOHB
 from workbench.search.cma_es import CMAES
 from workbench.search.differential_evolution import DifferentialEvolution
+from workbench.search.ehvi import EHVI
 from workbench.search.genetic import Genetic
 from workbench.search.gp_bo import GPBO
 from workbench.search.grid import Grid
@@ -25,7 +26,7 @@ from workbench.search.rf_bo import RFBO
 from workbench.search.tpe import TPE
 
 ALGORITHMS: dict[str, type[Any]] = {c.__name__: c for c in (
-    GPBO, RFBO, TPE, CMAES, Random, Grid, QuasiRandom, Genetic, DifferentialEvolution, ParticleSwarm, NSGA2,
+    GPBO, RFBO, TPE, CMAES, Random, Grid, QuasiRandom, Genetic, DifferentialEvolution, ParticleSwarm, NSGA2, EHVI,
     DNGO, BOHAMIANN, LatentBO, BOHB, OneScale)}
 
 LABELLED: dict[str, Algorithm] = {
@@ -47,6 +48,7 @@ LABELLED: dict[str, Algorithm] = {
     "Differential evolution": DifferentialEvolution(),
     "Particle swarm": ParticleSwarm(),
     "NSGA-II": NSGA2(),
+    "GP · expected hypervolume": EHVI(),
     "Random": Random(),
     "Grid": Grid(),
     "Grid · finer and finer": Grid(refine=True),

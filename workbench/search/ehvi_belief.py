@@ -4,9 +4,8 @@ All is on the scale of the processes' targets (``OutputTransform``: outliers com
 different size count alike. The transform is monotone: who dominates whom stays as it is.
 
 The reference point r says what is worth gaining at the ends of the front. It lies beyond the nadir (the worst of the front, loss
-by loss) by a share of the front's range, 1 / (K - 1) for a front of K rows and at least ``MARGIN``: with K evenly spread rows
-a row at the end then gains as much as one inside (Ishibuchi, Imada, Setoguchi & Nojima 2018, "How to specify a reference point
-in hypervolume calculation for fair performance comparison").
+by loss) by a share of the range from the best to the worst of *all* trials. The usual rule takes a tenth of the front's own
+range; but a young front is a short piece of the whole, and r so near holds the search there: see "Differences" in ``ehvi``.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from workbench.models.pareto import Bools, non_dominated
 from workbench.search.gp_posterior import Posterior, posterior
 from workbench.space import Array
 
-MARGIN = 0.1  # of the front's range, between nadir and reference point
+MARGIN = 0.3  # between nadir and reference point, of the range of all trials
 MOST_ROWS = {4: 150, 5: 50, 6: 24}  # of a front, by the number of losses: more would make too many boxes
 MOST_OF_MORE = 12
 
@@ -56,8 +55,9 @@ class FrontBelief:
         posteriors = tuple(posterior(history, h, k) for k, h in enumerate(fitted))
         targets = np.stack([_believed(history, p, k) for k, p in enumerate(posteriors)], axis=1)
         targets[: len(history)][~np.isfinite(history.y).all(axis=1)] = np.inf
-        front = targets[non_dominated(targets) & np.isfinite(targets).all(axis=1)]
-        r = reference_point(front) if len(front) else np.ones(len(posteriors))
+        worked = targets[np.isfinite(targets).all(axis=1)]
+        front = worked[non_dominated(worked)]
+        r = reference_point(front, worked) if len(front) else np.ones(len(posteriors))
         return cls(posteriors, targets, r, HypervolumeImprovement.of(*boxes(coarse(front, r), r)))
 
     @property
@@ -99,11 +99,13 @@ def _believed(history: History, p: Posterior, k: int) -> Array:
     return np.concatenate([finished, known[len(p.rows):]])
 
 
-def reference_point(front: Array) -> Array:
-    """Return the nadir of a front (K, m) and a share of its range beyond; losses that are all equal count with range 1."""
-    span = np.ptp(front, axis=0)
-    share = max(MARGIN, 1.0 / max(1, len(front) - 1))
-    return np.asarray(front.max(axis=0) + share * np.where(span > 0, span, 1.0))
+def reference_point(front: Array, targets: Array) -> Array:
+    """Return what lies beyond the nadir of a front (K, m) by a share of the range of all targets (n, m).
+
+    Where all are equal the range counts as 1.
+    """
+    span = np.ptp(targets, axis=0)
+    return np.asarray(front.max(axis=0) + MARGIN * np.where(span > 0, span, 1.0))
 
 
 def coarse(front: Array, reference: Array) -> Array:

@@ -67,7 +67,7 @@ class EHVIExplanation(Explanation):
         """Say in one plain sentence why this point was chosen."""
         losses = ", ".join(f"{a:.3g} ± {s:.2g}" for a, s in zip(self.predicted, self.predicted_sd, strict=True))
         K = len(self.front)
-        text = (f"The expected gain in hypervolume was highest here, {_percent(self.gain)} of what the present front "
+        text = (f"The expected gain in hypervolume was highest here, {percent(self.gain)} of what the present front "
                 f"({K} trial{'s' * (K != 1)}) dominates: predicted {losses}.")
         if self.n_pending:
             text += f" {self.n_pending} running trial{'s were' if self.n_pending > 1 else ' was'} taken into account."
@@ -76,8 +76,11 @@ class EHVIExplanation(Explanation):
         return text
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %" if share >= 1e-6 else "less than a ten thousandth of 1 %"
+def percent(share: float) -> str:
+    """Write a share as a person would: "140 %", "2.3 %", "almost nothing"."""
+    if share < 1e-6:
+        return "almost nothing"
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def explain(history: History, belief: FrontBelief, x: Array, scores: Array) -> EHVIExplanation:
