@@ -87,6 +87,17 @@ def test_with_too_few_results_everywhere_it_is_the_smallest_budget_that_has_any(
     assert budget == 0 and not len(nothing) and len(nothing.pending) == 1
 
 
+def test_failed_trials_do_not_say_how_far_the_scale_reaches():
+    failed = [[INF, INF, INF]] * 8
+    seen, budget, _ = one_scale(history([[9, 7, NAN], [8, NAN, NAN], *failed]), "gains")
+    assert budget == 1
+    np.testing.assert_array_equal(seen.y, [7, 6, *[INF] * 8])
+    seen, budget, _ = one_scale(history([[k, NAN, NAN] for k in range(6)] + failed), "largest")
+    assert budget == 0
+    np.testing.assert_array_equal(seen.y, [0, 1, 2, 3, 4, 5, *[INF] * 8])
+    assert one_scale(history(failed), "gains")[1] == one_scale(history(failed), "largest")[1] == 0
+
+
 def test_huge_losses_do_not_overflow():
     h = history([[1e308, -1e308, NAN], [1e308, -1e308, -1e308], [-1e308, NAN, NAN]])
     seen, _, G = one_scale(h, "gains")

@@ -101,18 +101,18 @@ def gains(losses: Array) -> Array:
 def by_gains(trials: Reached) -> tuple[Array, int, Array]:
     """Losses (n,) on the scale of the furthest budget reached, that budget's column, and the gains up to it."""
     furthest = trials.furthest
-    top = int(furthest.max(initial=0))
+    y = trials.losses[np.arange(len(furthest)), furthest]
+    top = int(furthest[np.isfinite(y)].max(initial=0))  # a failed trial has reached nothing, though it is +inf everywhere
     G = gains(trials.losses)[:top]
     to_top = np.append(np.cumsum(G[::-1])[::-1], 0.0)  # Σ_(r ≥ r_i) G_r
-    y = trials.losses[np.arange(len(furthest)), furthest]
     with np.errstate(over="ignore"):
-        moved = y + to_top[furthest]
+        moved = y + to_top[np.minimum(furthest, top)]
     return np.where(np.isfinite(y), np.clip(moved, -_MOST, _MOST), y), top, G
 
 
 def largest(trials: Reached, min_points: int) -> int:
-    """Column of the largest budget with so many results; if there is none, of the smallest one with any."""
-    n_at = np.array(trials.n_at)
+    """Column of the largest budget with so many results, failed trials not counted; if there is none, the smallest with any."""
+    n_at = np.isfinite(trials.losses).sum(axis=0)
     enough = np.flatnonzero(n_at >= min_points)
     return int(enough[-1]) if len(enough) else int(np.argmax(n_at > 0))
 
