@@ -127,8 +127,8 @@ def test_regrets_and_their_means_are_those_of_the_definition():
     curves = {("a", "p"): {0: np.full(20, 2.0), 1: np.full(20, 3.0)}, ("b", "p"): {0: np.full(20, 1.0), 1: np.full(20, 1.0)}}
     np.testing.assert_allclose(multi_fidelity.regrets(problem, curves["a", "p"])[:, 0], [0.5, 1.0])
     over, each = multi_fidelity.tables(curves, {"p": problem})
-    assert over.rows[0][:2] == ["real curves (1)", "b"] and over.rows[0][2] == pytest.approx(1e-4)
-    assert over.rows[1][2] == pytest.approx(0.7501)
+    assert over.rows[0][:2] == ["real curves (1)", "b"] and over.rows[0][2:4] == ["2", pytest.approx(1e-3)]
+    assert over.rows[1][3] == pytest.approx(0.751)
     assert each.rows[0] == ["p", "a", 2, *["0.7500 ± 0.2500"] * 5]
 
 
