@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextvars import copy_context
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 
@@ -30,7 +30,7 @@ from workbench.fidelity import catalogue as schedulers
 from workbench.history import Algorithm, refusal
 from workbench.inferred import InferredSpace, is_whole
 from workbench.ledger import Ledger, began, finished
-from workbench.objective import Objective
+from workbench.objective import Objective, takes_budget, takes_state
 from workbench.propose import Settings
 from workbench.results import Results
 from workbench.schedule import Scheduler
@@ -96,6 +96,24 @@ class Run(Results):
     def read_only(self) -> bool:
         """Whether it can only be watched: another process writes it, or no objective was given."""
         return self._objective is None
+
+    @property
+    def n_waiting(self) -> int:
+        """How many trials wait until the scheduler has compared them with others."""
+        return self._loop.n_waiting if self._loop is not None and self._alive else 0
+
+    @property
+    def pausing(self) -> Literal["", "memory", "state", "again"]:
+        """How a trial of a run with a scheduler goes on after it has waited.
+
+        It has kept all in "memory"; it goes on from its "state"; or it is trained "again", up to the larger budget. "" where
+        none waits: without a scheduler, with one that only stops, and in a run that can only be watched.
+        """
+        if self.scheduler is None or self._objective is None or getattr(self.scheduler, "only_stops", False):
+            return ""
+        if not takes_budget(self._objective):
+            return "memory"
+        return "state" if takes_state(self._objective) else "again"
 
     @property
     def elapsed_s(self) -> float:

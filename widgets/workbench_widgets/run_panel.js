@@ -4,7 +4,7 @@ const STATES = {
   stopped: ["■", "Stopped"], done: ["✓", "Done"], failed: ["✗", "Failed"], watching: ["◉", "Watching"],
 };
 const MARKS = { complete: "●", pruned: "–", failed: "×", interrupted: "□", running: "○" };
-const TABS = [["progress", "Progress"], ["model", "Model"], ["curves", "Curves"], ["coordinates", "Coordinates"], ["contour", "Contour"], ["trials", "Trials"], ["log", "Log"]];
+const ALL_TABS = [["progress", "Progress"], ["model", "Model"], ["curves", "Curves"], ["fidelity", "Fidelity"], ["coordinates", "Coordinates"], ["contour", "Contour"], ["trials", "Trials"], ["log", "Log"]];
 const KEYS = [["space", "start or pause"], ["s", "one step"], [".", "stop (asks once)"], ["← →", "walk through the trials"], ["Esc", "lift the brush"], ["?", "this help"]];
 const EMPTY = "No trial yet. Press Start, or Step for one at a time.";
 const UNSAVED = "This run lives in the kernel's memory and ends with it. wb.optimize(..., name=\"mlp\") keeps it in a file from its first trial.";
@@ -83,6 +83,7 @@ function topOf(model, send, say) {
   const workers = number("n_workers", "Workers", "Trials that run at once");
   const algorithm = h("select", { ariaLabel: "Algorithm", title: "What suggests the configurations, from the next trial on", onchange: (e) => send({ cmd: "algorithm", value: e.target.value }) });
   const advice = h("span"), take = h("button", { type: "button", className: "wb-quiet", textContent: "take it", title: "Use the recommended algorithm from the next trial on", onclick: () => send({ cmd: "advice" }) });
+  const paced = h("div", { className: "wb-advice wb-hint wb-paced" });
   const advised = h("div", { className: "wb-advice wb-hint" }, advice, " ", take);
   const controls = h("div", { className: "wb-controls" }, go, step, halt, h("label", {}, "algorithm", algorithm), h("label", {}, "trials", trials), h("label", {}, "workers", workers));
 
@@ -96,7 +97,8 @@ function topOf(model, send, say) {
   }
   function summary(s) {
     const list = [s.total == null ? `${s.done} trial${s.done === 1 ? "" : "s"}` : `${s.done} / ${s.total} trials`];
-    if (s.running) list.push(`${s.running} running`);
+    if (s.running > s.waiting) list.push(`${s.running - s.waiting} running`);
+    if (s.waiting) list.push(`${s.waiting} waiting`);
     if (s.failed) list.push(`${s.failed} failed`);
     if (s.pruned) list.push(`${s.pruned} pruned`);
     if (s.best != null) list.push(`best ${s.best} (trial ${s.best_trial})`);
@@ -132,13 +134,15 @@ function topOf(model, send, say) {
     options(algorithm, (s.algorithms.includes(s.algorithm) ? s.algorithms : [s.algorithm, ...s.algorithms]).map((n) => [n, n]));
     if (!algorithm.matches(":focus")) set(algorithm, "value", s.algorithm);
     algorithm.disabled = !s.algorithms.length;
+    paced.hidden = !s.scheduler;
+    put(paced, s.scheduler ? pacedWords(s) : "");
     const follows = s.advice?.label === s.algorithm;
     advised.hidden = s.read_only || !s.advice || ENDED.includes(s.state);
     put(advice, s.advice ? (follows ? `Recommended: ${s.advice.why}` : `Recommended here: ${s.advice.label}. ${s.advice.why}`) : "");
     take.hidden = follows || algorithm.disabled;
   }
   const first = h("div", { className: "wb-first" }, shape, word, facts);
-  return { nodes: [h("div", { className: "wb-title" }, title, kept), first, bar, controls, advised], draw, toggle, stop, step: () => step.disabled || step.click() };
+  return { nodes: [h("div", { className: "wb-title" }, title, kept), first, bar, controls, paced, advised], draw, toggle, stop, step: () => step.disabled || step.click() };
 }
 
 /** The table of trials: rows are kept and changed in place. */
@@ -256,8 +260,9 @@ function render({ model, el }) {
 
   // ---- the parts
   const top = topOf(model, send, say);
-  const figures = Object.fromEntries(["progress", "model", "curves", "coordinates", "contour"].map((name) => [name, h("div", { className: "wb-figure" })]));
-  const parts = { progress: { nodes: [figures.progress], draw() {} }, model: modelOf(model, send, figures.model), curves: { nodes: [figures.curves], draw() {} }, coordinates: coordinatesOf(model, send, figures.coordinates), contour: contourOf(model, send, figures.contour), trials: tableOf(model, send), log: logOf(model) };
+  const TABS = ALL_TABS.filter(([key]) => key !== "fidelity" || head().scheduler);
+  const figures = Object.fromEntries(["progress", "model", "curves", "coordinates", "contour", "brackets", "gantt", "ranks"].map((name) => [name, h("div", { className: "wb-figure" })]));
+  const parts = { progress: { nodes: [figures.progress], draw() {} }, model: modelOf(model, send, figures.model), curves: curvesOf(model, send, figures.curves), fidelity: fidelityOf(model, send, figures, embed), coordinates: coordinatesOf(model, send, figures.coordinates), contour: contourOf(model, send, figures.contour), trials: tableOf(model, send), log: logOf(model) };
   const foot = footOf(model, send, show);
   const id = `wb${Math.random().toString(36).slice(2, 8)}`;
   const panes = Object.fromEntries(TABS.map(([key]) => [key, h("div", { id: `${id}-${key}`, role: "tabpanel", className: `wb-pane wb-${key}` }, parts[key].nodes)]));
@@ -271,7 +276,7 @@ function render({ model, el }) {
       tabs[key].ariaSelected = String(key === name);
       tabs[key].tabIndex = key === name ? 0 : -1;
     }
-    if (figures[name]) embed(name, figures[name]);
+    for (const part of name === "fidelity" ? parts.fidelity.shown() : [name]) if (figures[part]) embed(part, figures[part]);
     model.send({ cmd: "tab", tab: name });
   }
   function brushed() {                           // other tabs fade trials: the tab's name says who does it
@@ -329,7 +334,7 @@ function render({ model, el }) {
   // ---- what comes in
   const on = {
     "change:head": () => { top.draw(); drawFold(); if (notice.classList.contains("wb-quietly")) say(""); }, "change:table": parts.trials.draw, "change:lines": parts.log.draw,
-    "change:picked": foot.draw, "change:model": parts.model.draw, "change:coordinates": () => { parts.coordinates.draw(); brushed(); }, "change:contour": parts.contour.draw, "change:ack": heard, "change:said": heard,
+    "change:picked": foot.draw, "change:model": parts.model.draw, "change:coordinates": () => { parts.coordinates.draw(); brushed(); }, "change:contour": parts.contour.draw, "change:fidelity": () => { parts.fidelity.draw(); parts.curves.draw(); }, "change:ack": heard, "change:said": heard,
   };
   for (const [event, act] of Object.entries(on)) model.on(event, act);
   for (const act of new Set(Object.values(on))) act();

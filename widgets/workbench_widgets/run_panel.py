@@ -18,19 +18,25 @@ import traitlets as t
 
 from workbench.errors import WorkbenchError
 from workbench.events import Event, RunState
+from workbench.fates import Fates
+from workbench.fidelity import catalogue as schedulers
 from workbench.run import Run
 from workbench.search import catalogue
 from workbench.search.recommend import Recommendation
 from workbench.space import Space
+from workbench.timeline import Timeline
 from workbench.trials import Trial, Trials
 from workbench_widgets.pump import pump
 from workbench_widgets.space_editor import SpaceEditor
 from workbench_widgets.threads import answer_at_once
 from workbench_widgets.view import FigureView, Selection
 from workbench_widgets.views import (
+    BracketsView,
     ContourView,
     CoordinatesView,
     CurvesView,
+    FidelityRanksView,
+    GanttView,
     HistoryView,
     LogView,
     ModelView,
@@ -53,7 +59,7 @@ class RunPanel(anywidget.AnyWidget):
         Which trial is picked; given to several views it links them.
     """
 
-    _esm = "\n".join((HERE / f"run_panel{part}.js").read_text(encoding="utf-8") for part in ("", "_maps"))
+    _esm = "\n".join((HERE / f"run_panel{part}.js").read_text(encoding="utf-8") for part in ("", "_maps", "_fidelity"))
     _css = HERE / "run_panel.css"
     head = t.Dict().tag(sync=True)  # the first lines: state, progress, best, times, settings
     table = t.Dict().tag(sync=True)
@@ -62,6 +68,7 @@ class RunPanel(anywidget.AnyWidget):
     model = t.Dict().tag(sync=True)  # what stands beside the picture of the model
     coordinates = t.Dict().tag(sync=True)  # what stands above the parallel coordinates, and above the contour map
     contour = t.Dict().tag(sync=True)
+    fidelity = t.Dict().tag(sync=True)  # of a run with a scheduler: what stands beside the race
     said = t.Dict().tag(sync=True)  # the answer to the last command that could not be obeyed
     ack = t.Int().tag(sync=True)  # commands carried out
     parts = t.Dict().tag(sync=True, **ipywidgets.widget_serialization)
@@ -69,16 +76,26 @@ class RunPanel(anywidget.AnyWidget):
     def __init__(self, run: Run, selection: Selection | None = None) -> None:
         self.run, self.selection = run, selection or Selection()
         self.trials = Trials(first := run.log.since(0))
+        self.fates, self.timeline = Fates(first), Timeline(first)
+        if run.scheduler is not None:
+            self.fates.expect(schedulers.to_json(run.scheduler) or {})
         self._commands: SimpleQueue[dict[str, Any]] = SimpleQueue()
         self._pinned = False
         self._eta: tuple[float, float | None] = (-1e9, None)
         self._advised: tuple[Any, Recommendation] | None = None
         shared = self.trials, self.selection
         self._model = ModelView(*shared)
-        self._figures: dict[str, FigureView] = {"progress": HistoryView(*shared), "model": self._model,
-                                                "curves": CurvesView(*shared)}
+        self._curves = CurvesView(*shared, self.fates)
+        self._figures: dict[str, FigureView] = {"progress": HistoryView(*shared), "model": self._model, "curves": self._curves}
         self._coordinates = self._figures["coordinates"] = CoordinatesView(*shared)
         self._contour = self._figures["contour"] = ContourView(*shared)
+        self._race: BracketsView | None = None
+        self._ranks: FidelityRanksView | None = None
+        if run.scheduler is not None:
+            self._curves.log_steps = True
+            self._race = self._figures["brackets"] = BracketsView(*shared, self.fates)
+            self._figures["gantt"] = GanttView(*shared, self.timeline)
+            self._ranks = self._figures["ranks"] = FidelityRanksView(*shared, self.fates)
         self._table = TrialsView(lambda page: self._put(table=page), *shared)
         self._lines = LogView(lambda lines: self._put(lines=lines), *shared)
         self._lines.fold(first)
@@ -91,7 +108,7 @@ class RunPanel(anywidget.AnyWidget):
             self.editor.observe(lambda change: self.command({"cmd": "space", "space": change["new"]}), "space")
         super().__init__(parts=parts, head=self._head(), picked=self._picked(), table=self._table.content(),
                          lines=list(self._lines.lines), model=self._model.content, coordinates=self._coordinates.content,
-                         contour=self._contour.content)
+                         contour=self._contour.content, fidelity=self._fidelity())
         self._table.touch()
         self.on_msg(lambda _, message, __: self.command(message))
         answer_at_once(self)
@@ -108,7 +125,8 @@ class RunPanel(anywidget.AnyWidget):
     def fold(self, events: Iterable[Event]) -> None:
         """Take in what happened."""
         events = list(events)
-        self.trials.fold(events)
+        for state in (self.trials, self.fates, self.timeline):
+            state.fold(events)
         for view in self.views:
             view.fold(events)
 
@@ -135,7 +153,8 @@ class RunPanel(anywidget.AnyWidget):
             self.ack += n
         for figure in self._figures.values():
             figure.draw()
-        self._put(model=self._model.content, coordinates=self._coordinates.content, contour=self._contour.content)
+        self._put(model=self._model.content, coordinates=self._coordinates.content, contour=self._contour.content,
+                  fidelity=self._fidelity())
 
     def _show_space(self) -> None:
         """Let the editor follow the run's space, where somebody else has changed it, and its freedom to change."""
@@ -169,7 +188,15 @@ class RunPanel(anywidget.AnyWidget):
             "elapsed_s": int(run.elapsed_s), "eta_s": self._eta_s(), "algorithm": catalogue.label(run.algorithm),
             "algorithms": [] if self.editor is None else list(catalogue.LABELLED),
             "workers": run.n_workers, "n_parameters": 0 if run.space is None else len(run.space), "advice": self._advice(),
+            "scheduler": schedulers.label(run.scheduler), "pausing": run.pausing, "waiting": run.n_waiting,
+            "shelved": sum(f.shelved for f in self.fates.waiting) if run.n_waiting else 0,
         }
+
+    def _fidelity(self) -> dict[str, Any]:
+        """Return what stands beside the race, and the budgets whose ranks can be compared; nothing without a scheduler."""
+        if self._race is None:
+            return {}
+        return {**self._race.content, "budgets": list(self.fates.budgets), "log_steps": self._curves.log_steps}
 
     def _advice(self) -> dict[str, str]:
         """Return what the chooser would take for this space and budget, and why."""
@@ -256,6 +283,12 @@ class RunPanel(anywidget.AnyWidget):
                 self._model.along(x, m.get("y") or None)
             case {"cmd": "contour", "x": str(x), "y": str(y)}:
                 self._contour.along(x, y)
+            case {"cmd": "bracket", "bracket": int() | None as bracket} if self._race is not None:
+                self._race.choose(bracket)
+            case {"cmd": "pair", "low": int() | None as low, "high": int() | None as high} if self._ranks is not None:
+                self._ranks.choose(low, high)
+            case {"cmd": "log_steps", "on": bool(on)}:
+                self._curves.set_log(on=on)
             case {"cmd": "brush", "axis": str(key), "from": int() | float() as low, "to": int() | float() as high}:
                 self._coordinates.brush(key, low, high, add=bool(m.get("add")))
             case {"cmd": "lift"}:
