@@ -12,10 +12,14 @@ from workbench import api
 from workbench.automl.cross_validation import CrossValidation
 from workbench.automl.default_spaces import default_space
 from workbench.automl.estimator_code import estimator_code
+from workbench.automl.fidelity import Fidelity, fixed_size, objective
 from workbench.errors import RunError, SpaceError
+from workbench.fidelity.hyperband import EagerHyperband
 from workbench.run import Run
+from workbench.schedule import Scheduler
 from workbench.search import catalogue
 from workbench.space import Config, Space
+from workbench.subspace import without
 from workbench.trials import Trial
 
 
@@ -96,9 +100,10 @@ class TuneRun(Run):
 
 
 def tune(estimator: Any, X: Any, y: Any = None, *, space: Space | None = None, scoring: Any = None, cv: Any = 5,
-         groups: Any = None, algorithm: Any = None, n_trials: int | None = 50, n_workers: int = 1,
+         groups: Any = None, algorithm: Any = None, n_trials: int | api.Auto | None = "auto", n_workers: int = 1,
          seed: int | None = None, name: str | None = None, storage: str | BaseStorage | None = None,
-         trial_timeout: float | None = None, timeout: float | None = None, resume: bool = False) -> TuneRun:
+         trial_timeout: float | None = None, timeout: float | None = None, resume: bool = False,
+         fidelity: Fidelity | None = None, max_steps: int = 27, scheduler: Scheduler | None = None) -> TuneRun:
     """Make a run that tunes a scikit-learn estimator or pipeline by cross-validation.
 
     Parameters
@@ -120,8 +125,15 @@ def tune(estimator: Any, X: Any, y: Any = None, *, space: Space | None = None, s
     algorithm, n_trials, n_workers, name, storage, trial_timeout, timeout
         As for ``optimize``.
     resume
-        Goes on with the run of that name, which an earlier kernel has left: same estimator, data and folds. Its other
-        settings are kept with it; ``run.configure`` changes them.
+        Goes on with the run of that name, which an earlier kernel has left: same estimator, data, folds and fidelity. Its
+        other settings are kept with it; ``run.configure`` changes them.
+    fidelity
+        Gives most configurations only a part of the training: "epochs" (``partial_fit``), "trees" (``warm_start``), or "rows",
+        a share of the training rows. The best go on with more.
+    max_steps
+        In how many steps a whole training is cut, if there is a fidelity: so many epochs, or shares of the trees or rows.
+    scheduler
+        Which configurations go on; by default ``EagerHyperband(max_steps)``.
 
     Returns
     -------
@@ -129,23 +141,40 @@ def tune(estimator: Any, X: Any, y: Any = None, *, space: Space | None = None, s
         A run with ``best_estimator_``, ``best_params_`` and ``best_score_``.
     """
     if resume:
-        return _resumed(estimator, X, y, name=name, storage=storage, scoring=scoring, cv=cv, groups=groups)
+        return _resumed(estimator, X, y, name=name, storage=storage, scoring=scoring, cv=cv, groups=groups, fidelity=fidelity,
+                        max_steps=max_steps)
+    if fidelity is None and scheduler is not None:
+        raise RunError('a scheduler needs something to give little or much of: give fidelity="rows", "epochs" or "trees".')
     seed = secrets.randbelow(2**31) if seed is None else int(seed)
-    cross = CrossValidation(estimator, X, y, scoring=scoring, cv=cv, groups=groups, seed=seed)
-    space = default_space(estimator) if space is None else space
+    cross = _objective(estimator, X, y, fidelity, max_steps, scoring=scoring, cv=cv, groups=groups, seed=seed)
+    fixed = fixed_size(cross)
+    if space is None:
+        space = default_space(estimator)
+        space = space if fixed not in space.names else without(space, [fixed])
     if isinstance(space, Space):
         _check_names(estimator, space)
+        if fixed in space.names:
+            raise SpaceError(f'with fidelity="trees" the steps set {fixed!r}: set its full value in the estimator, and leave it '
+                             "out of the space.")
+    if fidelity is not None and scheduler is None:
+        scheduler = EagerHyperband(max_steps)
     run = api.optimize(cross, space, algorithm=algorithm, n_trials=n_trials, n_workers=n_workers, seed=seed, name=name,
-                       storage=storage, trial_timeout=trial_timeout, timeout=timeout)
+                       storage=storage, trial_timeout=trial_timeout, timeout=timeout, scheduler=scheduler)
     return TuneRun.of(run, cross)
 
 
+def _objective(estimator: Any, X: Any, y: Any, fidelity: Fidelity | None, max_steps: int, **options: Any) -> CrossValidation:
+    if fidelity is None:
+        return CrossValidation(estimator, X, y, **options)
+    return objective(estimator, X, y, fidelity, max_steps, **options)
+
+
 def _resumed(estimator: Any, X: Any, y: Any, *, name: str | None, storage: str | BaseStorage | None,
-             **options: Any) -> TuneRun:
+             fidelity: Fidelity | None, max_steps: int, **options: Any) -> TuneRun:
     if name is None:
         raise RunError("resume=True needs the name of the run to go on with. Give name=.")
     seed = api.open(name, storage=storage).seed
-    cross = CrossValidation(estimator, X, y, seed=seed, **options)
+    cross = _objective(estimator, X, y, fidelity, max_steps, seed=seed, **options)
     return TuneRun.of(api.open(name, cross, storage=storage), cross)
 
 
