@@ -153,6 +153,13 @@ def test_the_first_population_counts_what_is_still_running():
     assert isinstance(wb.NSGA2(9).suggest(History.of(TWO, x[:4], np.ones((4, 2)), pending=x[4:]), rng(0)).why, Drawn)
 
 
+@pytest.mark.parametrize(("m", "size"), [(1, 10), (2, 10), (3, 20), (5, 40)])
+def test_more_losses_need_a_larger_population(m, size):
+    y = rng(8).random((60, m))
+    assert isinstance(wb.NSGA2().suggest(history_of(y[:size - 1]), rng(0)).why, Drawn)
+    assert len(wb.NSGA2().suggest(history_of(y), rng(0)).why.population) == size
+
+
 # ---- reasons, settings -----------------------------------------------------------------------------------------------
 
 

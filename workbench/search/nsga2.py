@@ -25,11 +25,12 @@ delta       change of a mutated gene, as a share of its range
 Differences from the paper: the population is read off the history and never stored. It is the ``population_size`` best of *all*
 results, and each child joins as soon as its losses are known: a steady state, (mu + 1), not generations of mu children. So it
 holds for any order of results; late ones of parallel runs and points that a user or another algorithm tried join like children.
-Crowding is that among all results of a front, not among parents and children alone. Of equal configurations only the best is in P, and
-none that failed while two have worked. One child of a crossover is kept, not both. Genes are mixed and conditional (see
+Crowding is that among all results of a front, not among parents and children alone. Of equal configurations only the best is in
+P, and none that failed while two have worked. One child of a crossover is kept, not both. Genes are mixed and conditional (see
 ``genes.py``), and a configuration that was tried already is not proposed again. With a single loss every front is a value of
 the loss, and this is a plain elitist genetic algorithm. The first population is a scrambled Sobol sequence. The paper's
-settings (a population of 100, eta_m = 20) are for 25,000 evaluations; ours, for some hundred, were chosen on ZDT1 and ZDT4.
+settings (a population of 100, eta_m = 20) are for 25,000 evaluations; ours, for some hundred, were chosen on ZDT1 and ZDT4. The
+population grows with the number of losses, or the ends of the first front, two for each loss, would be most of it.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ from workbench.search import genes
 from workbench.search.genes import BOTH, FIRST, MUTATED, NEW, SILENT
 from workbench.search.untried import rounded, tried
 from workbench.space import Array
+
+PER_LOSS = 10  # members for each loss beyond the first
 
 Rows = NDArray[np.intp]
 
@@ -155,7 +158,7 @@ class NSGA2:
     Parameters
     ----------
     population_size
-        Results that breed, and trials in the start.
+        Results that breed, and trials in the start; None for 10 for two losses, and 10 more for each further one.
     crossover_rate
         Probability of a crossover; else the child is a copy of one parent, which mutation changes.
     mutation_rate
@@ -166,7 +169,7 @@ class NSGA2:
 
     several_losses: ClassVar[bool] = True
 
-    population_size: int = 10
+    population_size: int | None = None
     crossover_rate: float = 0.9
     mutation_rate: float = 1.0
     eta_c: float = 20.0
@@ -174,7 +177,7 @@ class NSGA2:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        if self.population_size < 2:
+        if self.population_size is not None and self.population_size < 2:
             raise ValueError(f"population_size must be at least 2, got {self.population_size}. A child has two parents.")
         if not 0 <= self.crossover_rate <= 1:
             raise ValueError(f"crossover_rate must lie between 0 and 1, got {self.crossover_rate}. The paper uses 0.9.")
@@ -185,10 +188,11 @@ class NSGA2:
     def suggest(self, history: History, rng: np.random.Generator) -> Suggestion:
         """Choose the next point from the whole history. Same history, same rng: same answer."""
         known = tried(history)
-        n = len(history) + len(history.pending)
-        if n < self.population_size or len(history) < 2 or not len(history.space):
-            return genes.start_point(history, known, rng, self.population_size, "member")
-        rows, rank, distance = population(history, self.population_size)
+        n_losses = 1 if history.y.ndim == 1 else history.y.shape[1]
+        size = self.population_size or PER_LOSS * max(n_losses - 1, 1)
+        if len(history) + len(history.pending) < size or len(history) < 2 or not len(history.space):
+            return genes.start_point(history, known, rng, size, "member")
+        rows, rank, distance = population(history, size)
         return genes.new_or_random(history, known, lambda: self._child(history, rows, rank, distance, rng), rng)
 
     def _child(self, history: History, rows: Rows, rank: Rows, distance: Array,
