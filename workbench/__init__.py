@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from workbench import objectives
     from workbench.api import open, optimize, watch
     from workbench.automl.tune import tune
     from workbench.errors import (
@@ -75,13 +76,15 @@ __all__ = [
     "ASHA", "Checkpoint", "EagerHyperband", "Hyperband", "MedianStop", "Pruner", "SuccessiveHalving",
     "CMAES", "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "DifferentialEvolution", "Float", "Genetic", "Grid", "Int",
     "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
-    "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "open", "optimize", "race", "recommend",
-    "tune", "watch",
+    "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "objectives", "open", "optimize", "race",
+    "recommend", "tune", "watch",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used."""
+    if name == "objectives":
+        return import_module("workbench.objectives")
     if name not in _HOME:
         raise AttributeError(f"module 'workbench' has no attribute {name!r}")
     value = getattr(import_module(f"workbench.{_HOME[name]}"), name)

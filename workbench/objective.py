@@ -48,7 +48,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A loss, and what is needed to go on from here: a picklable ``state`` such as weights and optimiser."""
+    """A loss, and what is needed to go on from here: a picklable ``state`` such as weights and optimiser.
+
+    A generator may give a function that makes it: it is called only if the trial has to leave memory.
+    """
 
     loss: Any
     state: Any

@@ -377,7 +377,7 @@ class StudyLoop:
             return
         t = max(held, key=lambda t: (_last_loss(t), t.number))
         if t.state is not None:
-            t.state = pickle.dumps(t.state)
+            t.state = pickle.dumps(t.state() if callable(t.state) else t.state)
         close_quietly(t.steps)
         t.shelved = True
         yield TrialShelved(t.number, t.curve[-1][0], t.state is not None)
