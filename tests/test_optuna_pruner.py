@@ -238,6 +238,25 @@ def test_losses_that_are_nan_are_the_worst():
     assert b.should_prune()
 
 
+@pytest.mark.filterwarnings("ignore:RetryHeartbeatStaleTrialCallback is experimental")
+def test_a_trial_that_is_tried_again_after_its_process_died_takes_its_place():
+    study = optuna.create_study(pruner=wb.Pruner(wb.ASHA(9, stop=True)))
+    a, b = study.ask(), study.ask()
+    a.report(0.0, 0)
+    assert not a.should_prune()
+    b.report(1.0, 0)
+    assert b.should_prune()
+    study.tell(a, state=TrialState.FAIL)  # as a storage does that hears no heartbeat
+    optuna.storages.RetryHeartbeatStaleTrialCallback()(study, study.trials[0])
+    again = study.ask()
+    again.report(0.0, 0)
+    assert not again.should_prune()
+    assert [[t for _, _, t in rung.results] for rung in study.pruner._books._rungs] == [[0, 1], [], []]
+    again.report(0.5, 1), again.report(0.5, 2)
+    assert not again.should_prune()
+    assert [[t for _, _, t in rung.results] for rung in study.pruner._books._rungs] == [[0, 1], [again.number], []]
+
+
 @every_stopper
 def test_several_threads_share_one_pruner(scheduler):
     study = optuna.create_study(pruner=wb.Pruner(scheduler), sampler=optuna.samplers.RandomSampler(seed=0))

@@ -62,6 +62,7 @@ class Pruner(BasePruner):
         self._sign = 1.0
         self._open: set[int] = set()  # trials that had not ended at the last look
         self._n_known = 0
+        self._again: set[int | None] = set()  # trials whose processes died, and that others try again
         self._last: dict[int, int] = {}  # the last step told of each open trial that has begun; -1 for none
         self._stopped: set[int] = set()
         self._why: dict[int, Explanation] = {}
@@ -100,8 +101,10 @@ class Pruner(BasePruner):
         trials = study._storage.get_all_trials(self._study_id, deepcopy=False)
         news = self._open | set(range(self._n_known, len(trials)))
         self._n_known = len(trials)
-        for number in sorted(news):
-            self._begin_trial(trials[number])
+        self._again |= {_retried(trials[number]) for number in news}
+        for number in sorted(news):  # in this order, so that of equals the older is better
+            if _retried(trials[number]) is None:
+                self._begin_trial(trials[number])
         for number in sorted(news - {asked.number}):
             self._tell(trials[number])
         if asked.number in news:  # else it had ended before
@@ -118,10 +121,11 @@ class Pruner(BasePruner):
         self._open.add(t.number)
         if t.state != TrialState.WAITING and t.number not in self._last:
             self._last[t.number] = -1
-            self._books.begin(t.number)
+            self._books.begin(t.number, instead_of=_retried(t))
 
     def _tell(self, t: FrozenTrial, *, asks: bool = False) -> None:
         """Tell the books of one trial what they have not heard."""
+        self._begin_trial(t)
         if t.number not in self._last:
             return
         curve = t.intermediate_values
@@ -145,6 +149,14 @@ class Pruner(BasePruner):
         self._open.discard(t.number)
         self._stopped.discard(t.number)
         del self._last[t.number]
+        if t.number in self._again:
+            return
         loss = loss_of(t, self._sign)
         assert not isinstance(loss, tuple)
         self._books.end(t.number, loss, stopped=t.state == TrialState.PRUNED or INTERRUPTED in t.user_attrs)
+
+
+def _retried(t: FrozenTrial) -> int | None:
+    """Return the number of the failed trial that this one repeats (Optuna's ``RetryHeartbeatStaleTrialCallback``)."""
+    numbers = t.system_attrs.get("retry_history")
+    return int(numbers[-1]) if numbers else None
