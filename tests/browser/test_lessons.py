@@ -6,6 +6,7 @@ import pytest
 
 GP = "from workbench_widgets.lessons import GaussianProcessLesson\nlesson = GaussianProcessLesson()\nlesson"
 BO = "from workbench_widgets.lessons import BayesianOptimisationLesson\nlesson = BayesianOptimisationLesson()\nlesson"
+CMA = "from workbench_widgets.lessons import CMAESLesson\nlesson = CMAESLesson()\nlesson"
 TPE = "from workbench_widgets.lessons import TPELesson\nlesson = TPELesson()\nlesson"
 
 DRAWN = """([name, key]) => { const gd = document.querySelector('.wb-lesson .js-plotly-plot');
@@ -118,3 +119,25 @@ def test_tpe_plays_and_pauses_and_terms_light_up(notebook):
     status = page.locator(".wb-lesson [role=status]").inner_text()
     page.wait_for_timeout(900)
     assert page.locator(".wb-lesson [role=status]").inner_text() == status
+
+
+def test_cma_es_guess_step_switch_and_zoom(notebook):
+    page = open_lesson(notebook, CMA)
+    click_at(page, 0.3, 0.4)
+    page.get_by_text("Your guess is kept").wait_for()
+    lesson = page.locator(".wb-lesson[tabindex]")
+    lesson.press("s")
+    page.wait_for_function(COUNT, arg=["selected", 4])
+    page.get_by_text("away from the new mean").wait_for()
+    lesson.press("s")
+    page.locator(".gtitle", has_text="the distribution has moved").wait_for()
+    both(notebook, page)
+    page.get_by_label("three steps a generation").uncheck()
+    for generation in range(2, 6):
+        lesson.press("s")
+        page.locator(".gtitle", has_text=f"Generation {generation}:").wait_for()
+    page.get_by_label("rank-μ (points)").uncheck()
+    page.get_by_text("Switched off: rank-μ (points)").wait_for()
+    page.get_by_label("zoom in on the distribution").check()
+    page.wait_for_function("document.querySelector('.wb-lesson .js-plotly-plot').layout.xaxis.range[1] !== 1")
+    both(notebook, page, "-zoomed")
