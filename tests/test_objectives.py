@@ -25,7 +25,7 @@ def build(config):
 
 
 def losses(objective, config, n, state=None):
-    return [step for step in itertools.islice(objective(config, state=state), n)]
+    return list(itertools.islice(objective(config, state=state), n))
 
 
 def test_an_epoch_is_a_pass_over_the_batches_by_hand():
