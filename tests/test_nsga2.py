@@ -54,6 +54,14 @@ def test_of_equal_configurations_the_best_is_a_member_and_failures_are_none_whil
     assert sorted(nsga2.population(History.of(TWO, x[1:4], np.full((3, 2), np.inf)), 10)[0].tolist()) == [0, 1, 2]
 
 
+def test_of_results_with_equal_losses_the_first_stands_for_all():
+    y = np.array([[0.0, 4.0], [4.0, 0.0], [1.0, 2.0], [4.0, 0.0], [1.0, 2.0], [4.0, 0.0]])
+    rows, rank, distance = nsga2.population(history_of(y), 6)
+    assert rank.tolist() == [0] * 6
+    assert rows.tolist() == [0, 1, 2, 3, 4, 5]
+    np.testing.assert_array_equal(distance, [np.inf, np.inf, 2.0, 0.0, 0.0, 0.0])
+
+
 def test_a_tournament_is_won_by_the_better_front_then_by_the_less_crowded():
     rank, distance, r = np.array([0, 0, 1, 1]), np.array([0.5, np.inf, np.inf, 2.0]), rng(1)
     pairs = [nsga2.tournament(rank, distance, r) for _ in range(6000)]
@@ -153,9 +161,9 @@ def test_the_first_population_counts_what_is_still_running():
     assert isinstance(wb.NSGA2(9).suggest(History.of(TWO, x[:4], np.ones((4, 2)), pending=x[4:]), rng(0)).why, Drawn)
 
 
-@pytest.mark.parametrize(("m", "size"), [(1, 10), (2, 10), (3, 20), (5, 40)])
+@pytest.mark.parametrize(("m", "size"), [(1, 15), (2, 15), (3, 30), (5, 60)])
 def test_more_losses_need_a_larger_population(m, size):
-    y = rng(8).random((60, m))
+    y = rng(8).random((80, m))
     assert isinstance(wb.NSGA2().suggest(history_of(y[:size - 1]), rng(0)).why, Drawn)
     assert len(wb.NSGA2().suggest(history_of(y), rng(0)).why.population) == size
 

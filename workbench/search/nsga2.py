@@ -26,7 +26,8 @@ Differences from the paper: the population is read off the history and never sto
 results, and each child joins as soon as its losses are known: a steady state, (mu + 1), not generations of mu children. So it
 holds for any order of results; late ones of parallel runs and points that a user or another algorithm tried join like children.
 Crowding is that among all results of a front, not among parents and children alone. Of equal configurations only the best is in
-P, and none that failed while two have worked. One child of a crossover is kept, not both. Genes are mixed and conditional (see
+P, and none that failed while two have worked. Of results with equal losses all but the first have no distance, as by Fortin &
+Parizeau (2013): they are many where losses are counts. One child of a crossover is kept, not both. Genes are mixed and conditional (see
 ``genes.py``), and a configuration that was tried already is not proposed again. With a single loss every front is a value of
 the loss, and this is a plain elitist genetic algorithm. The first population is a scrambled Sobol sequence. The paper's
 settings (a population of 100, eta_m = 20) are for 25,000 evaluations; ours, for some hundred, were chosen on ZDT1 and ZDT4. The
@@ -48,7 +49,7 @@ from workbench.search.genes import BOTH, FIRST, MUTATED, NEW, SILENT
 from workbench.search.untried import rounded, tried
 from workbench.space import Array
 
-PER_LOSS = 10  # members for each loss beyond the first
+PER_LOSS = 15  # members for each loss beyond the first
 
 Rows = NDArray[np.intp]
 
@@ -117,7 +118,9 @@ def population(history: History, size: int) -> tuple[Rows, Rows, Array]:
     rows = np.sort(order[best_of_each])
     worked = rows[(y[rows] < np.inf).all(axis=1)]
     rows = worked if len(worked) > 1 else rows
-    distance = crowding_distance(y[rows], rank[rows])
+    distance = np.zeros(len(rows))  # of all but the first of those with equal losses
+    _, first = np.unique(y[rows], axis=0, return_index=True)
+    distance[first] = crowding_distance(y[rows[first]], rank[rows[first]])
     best = np.lexsort((-distance, rank[rows]))[:size]
     return rows[best], rank[rows[best]], distance[best]
 
@@ -158,7 +161,7 @@ class NSGA2:
     Parameters
     ----------
     population_size
-        Results that breed, and trials in the start; None for 10 for two losses, and 10 more for each further one.
+        Results that breed, and trials in the start; None for 15 for two losses, and 15 more for each further one.
     crossover_rate
         Probability of a crossover; else the child is a copy of one parent, which mutation changes.
     mutation_rate
