@@ -325,3 +325,21 @@ def test_the_time_left_goes_by_steps():
     for _ in range(3):
         r.step()
     assert r.eta_s == pytest.approx(r.elapsed_s / 3 * (COST - 3))
+
+
+def test_what_trials_cost_is_kept_for_an_algorithm_that_asks_for_it():
+    seen = []
+
+    class Thrifty(wb.Random):
+        several_costs = True
+
+        def suggest(self, history, rng):
+            seen.append(history)
+            return wb.Random().suggest(history, rng)
+
+    r = run(lambda c: c["x"], SPACE, n_trials=6, algorithm=Thrifty())
+    assert len(seen[-1].seconds) == 5
+    assert (seen[-1].seconds >= 0).all()
+    for other in (r.history(before=5), Replay(r.trials).history_before(5)):
+        assert other.seconds.tolist() == seen[-1].seconds.tolist()
+    assert np.isnan(run(lambda c: c["x"], SPACE, n_trials=3).history().seconds).all()

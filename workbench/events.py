@@ -108,6 +108,8 @@ class TrialShelved:
 class TrialFinished:
     """A trial ended. ``loss`` is None where there is none; ``error`` is the whole traceback of a failed one.
 
+    ``seconds`` are what its steps took, if the algorithm goes by costs.
+
     Several losses stand in ``losses``, all minimised; ``loss`` is None then.
     """
 
@@ -117,13 +119,15 @@ class TrialFinished:
     error: str | None = None
     time: float = field(default_factory=time)
     losses: tuple[float, ...] = ()
+    seconds: float | None = None
 
     @classmethod
-    def of(cls, trial: int, state: TrialState, loss: Loss | None, error: str | None, time: float) -> TrialFinished:
+    def of(cls, trial: int, state: TrialState, loss: Loss | None, error: str | None, time: float,
+           seconds: float | None = None) -> TrialFinished:
         """End with one loss, or several, or none."""
         if isinstance(loss, tuple):
-            return cls(trial, state, None, error, time, loss)
-        return cls(trial, state, loss, error, time)
+            return cls(trial, state, None, error, time, loss, seconds)
+        return cls(trial, state, loss, error, time, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True)

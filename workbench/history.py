@@ -38,6 +38,9 @@ class History:
         ended by itself has its last loss there, a failed one +inf.
     pending_by_budget
         The same of trials that still run or wait, shape (k, len(budgets)).
+    seconds
+        Seconds that the steps of each finished trial took, shape (n,); nan where that is not known. Only kept for an algorithm
+        with the class attribute ``several_costs = True``.
     seed
         Seed of the run: for what all suggestions of a run share, such as one scrambled Sobol sequence. What differs
         from trial to trial comes from the ``rng`` that ``suggest`` gets.
@@ -56,6 +59,7 @@ class History:
     budgets: tuple[int, ...] = ()
     by_budget: Array = field(default_factory=lambda: np.empty((0, 0)), repr=False)
     pending_by_budget: Array = field(default_factory=lambda: np.empty((0, 0)), repr=False)
+    seconds: Array = field(default_factory=lambda: np.empty(0), repr=False)
 
     @classmethod
     def of(cls, space: Space, x: Array, y: Array, *, pending: Array | None = None, seed: int = 0) -> History:
@@ -80,7 +84,8 @@ class History:
         prefix = rows.start in (None, 0) and rows.step in (None, 1)
         none = np.empty((0, len(self.space)))
         return History(self.space, self.x[rows], self.y[rows], none, self.steps[rows], self.seed,
-                       self.memo if prefix else {}, self.budgets, self.by_budget[rows])
+                       self.memo if prefix else {}, self.budgets, self.by_budget[rows],
+                       seconds=self.seconds[rows])
 
 
 @dataclass(frozen=True, slots=True)

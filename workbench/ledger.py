@@ -7,6 +7,7 @@ after it, in order, and ``trouble`` says why; ``flush`` tries again. Nothing tha
 from __future__ import annotations
 
 import json
+import math
 import threading
 import warnings
 from collections import deque
@@ -32,6 +33,7 @@ KEY = "wb"  # user attribute of a trial: what it saw when it was suggested
 ERROR = "wb:error"
 INTERRUPTED = "wb:interrupted"
 STEP = "wb:losses "  # with a step's number: several losses of that step (Optuna's intermediate values hold but one)
+SECONDS = "wb:seconds"  # what its steps took
 SKIPPED = "wb:skipped"  # never run: the suggestion broke a rule of the space
 
 _STATES = {"complete": OptunaState.COMPLETE, "pruned": OptunaState.PRUNED, "failed": OptunaState.FAIL,
@@ -191,14 +193,16 @@ class Ledger:
         self._write(lambda: name_metrics(self.study, names))
 
     def tell(self, number: int, state: TrialState, loss: Loss | None, error: str | None = None, *,
-             skipped: bool = False) -> None:
-        """End a trial. ``skipped`` marks one that was never run."""
+             skipped: bool = False, seconds: float | None = None) -> None:
+        """End a trial. ``skipped`` marks one that was never run; ``seconds`` are kept if given."""
         trial_id = self._ids.pop(number)
         put = self._storage.set_trial_user_attr
         writes: list[Callable[[], object]] = []
         if error is not None:
             text = error if len(error) < 20_000 else error[:4_000] + "\n[…]\n" + error[-16_000:]
             writes.append(lambda: put(trial_id, ERROR, text))
+        if seconds is not None:
+            writes.append(lambda: put(trial_id, SECONDS, seconds))
         if state == "interrupted":
             writes.append(lambda: put(trial_id, INTERRUPTED, True))
         if skipped:
@@ -364,6 +368,11 @@ def error_of(trial: FrozenTrial) -> str | None:
     return None if error is None else str(error)
 
 
+def seconds_of(trial: FrozenTrial) -> float:
+    """Return the seconds that a trial's steps took; nan if they were not kept."""
+    return float(trial.user_attrs.get(SECONDS, math.nan))
+
+
 def time_of(moment: datetime | None) -> float:
     """Seconds since 1970; 0 if the moment is not known."""
     return moment.timestamp() if moment is not None else 0.0
@@ -372,7 +381,7 @@ def time_of(moment: datetime | None) -> float:
 def finished(trial: FrozenTrial, sign: Sign) -> TrialFinished:
     """Return the event that ended a trial."""
     return TrialFinished.of(trial.number, state_of(trial), loss_of(trial, sign), error_of(trial),
-                            time_of(trial.datetime_complete))
+                            time_of(trial.datetime_complete), trial.user_attrs.get(SECONDS))
 
 
 def began(trial: FrozenTrial, sign: Sign) -> Iterator[Event]:

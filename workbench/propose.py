@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from workbench.errors import ConfigError, SearchExhausted, StorageError
 from workbench.events import TrialState
 from workbench.history import Algorithm, Explanation, History
 from workbench.lanes import at_budgets, reached
-from workbench.ledger import SKIPPED, Ledger, Saw, curve_of, in_told_order, loss_of, n_steps, state_of
+from workbench.ledger import SKIPPED, Ledger, Saw, curve_of, in_told_order, loss_of, n_steps, seconds_of, state_of
 from workbench.losses import Loss, Sign
 from workbench.objective import BudgetSteps, CatchUp, ConfigSteps, Objective, OptunaSteps, Steps, takes_budget
 from workbench.optuna_distributions import suggest_from
@@ -192,12 +193,13 @@ class Proposer:
             self._rows = rows_of(self._ledger.trials(), space, self._ledger.sign, self._seed, budgets=self._budgets)
         return self._rows
 
-    def told(self, t: Live, state: TrialState, loss: Loss | None) -> None:
+    def told(self, t: Live, state: TrialState, loss: Loss | None, seconds: float | None = None) -> None:
         """Add a trial that has ended to what is known."""
         rows = self._rows  # if there are none yet, they are read from the ledger when they are needed
         if rows is not None and rows.space is self._settings.space and (
                 t.space is rows.space or fits(rows.space, t.config)):
-            rows.append(t.number, t.config, loss, max(len(t.curve), 1), reached(t.curve, rows.budgets, state, loss))
+            rows.append(t.number, t.config, loss, max(len(t.curve), 1), reached(t.curve, rows.budgets, state, loss),
+                        math.nan if seconds is None else seconds)
 
 
 def rows_of(trials: Sequence[FrozenTrial], space: Space, sign: Sign, seed: int, told: int | None = None,
@@ -208,7 +210,7 @@ def rows_of(trials: Sequence[FrozenTrial], space: Space, sign: Sign, seed: int, 
         loss = loss_of(t, sign)
         if fits(space, t.params) and not (t.state == OptunaState.PRUNED and loss is None):
             at = reached(curve_of(t, sign), budgets, state_of(t), loss) if budgets else None
-            rows.append(t.number, t.params, loss, n_steps(t), at)
+            rows.append(t.number, t.params, loss, n_steps(t), at, seconds_of(t))
     return rows
 
 

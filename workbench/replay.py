@@ -5,6 +5,8 @@ So a view can draw the model of any trial of any run, live or read from a log, w
 
 from __future__ import annotations
 
+import math
+
 from workbench.fidelity import catalogue as schedulers
 from workbench.history import History
 from workbench.lanes import at_budgets, reached
@@ -64,7 +66,8 @@ class Replay:
             if t.state != "interrupted":
                 if fits(space, t.config):
                     at = reached(t.curve, self._budgets, t.state, t.loss)
-                    self._rows.append(k, t.config, t.losses or t.loss, max(len(t.curve), len(t.curves), 1), at)
+                    self._rows.append(k, t.config, t.losses or t.loss, max(len(t.curve), len(t.curves), 1), at,
+                                      math.nan if t.spent_s is None else t.spent_s)
                 self._rows_after.append(len(self._rows))
         self._taken = len(self.trials.told)
         return space

@@ -47,6 +47,7 @@ class Rows:
         self._y = np.empty(64) if n_losses == 1 else np.empty((64, n_losses))
         self._steps = np.empty(64)
         self._at = np.empty((64, len(budgets)))
+        self._seconds = np.empty(64)
         self._memo: dict[Hashable, Any] = {}
 
     def __len__(self) -> int:
@@ -54,7 +55,7 @@ class Rows:
         return len(self.numbers)
 
     def append(self, number: int, config: Mapping[str, Any], loss: Loss | None, steps: int = 1,
-               at: Array | None = None) -> None:
+               at: Array | None = None, seconds: float = math.nan) -> None:
         """Add a finished trial; ``at`` are its losses at the budgets. No loss, or nan in it, counts as +inf: the worst there is."""
         n = len(self.numbers)
         if n == len(self._y):
@@ -62,10 +63,12 @@ class Rows:
             self._y = np.concatenate([self._y, np.empty_like(self._y)])
             self._steps = np.concatenate([self._steps, np.empty_like(self._steps)])
             self._at = np.concatenate([self._at, np.empty_like(self._at)])
+            self._seconds = np.concatenate([self._seconds, np.empty_like(self._seconds)])
         self._x[n] = self.space.to_unit(config)
         self._y[n] = math.inf if loss is None or has_nan(loss) else loss
         self._steps[n] = steps
         self._at[n] = math.nan if at is None else at
+        self._seconds[n] = seconds
         self.numbers.append(number)
 
     def history(self, pending: Array | Sequence[Mapping[str, Any]] = (), *, n: int | None = None,
@@ -76,4 +79,4 @@ class Rows:
             pending = self.space.to_unit(list(pending)) if pending else np.empty((0, len(self.space)))
         reached = np.reshape(pending_at, (-1, len(self.budgets))) if self.budgets else np.empty((len(pending), 0))
         return History(self.space, self._x[:n], self._y[:n], pending, self._steps[:n], self.seed, self._memo,
-                       self.budgets, self._at[:n], reached)
+                       self.budgets, self._at[:n], reached, self._seconds[:n])

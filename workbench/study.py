@@ -407,14 +407,15 @@ class StudyLoop:
         rest = None if t.lines is None else t.lines.rest()
         if rest is not None:
             yield rest
+        seconds = t.used_s if getattr(self.settings.algorithm, "several_costs", False) else None
         if state != "interrupted":
             self._told += 1
             if state != "pruned" or loss is not None:
-                self._proposer.told(t, state, loss)
+                self._proposer.told(t, state, loss, seconds)
         elif t.config:
             self._given.append(Given(dict(t.config), again=t.number))
-        self.ledger.tell(t.number, state, loss, error)
-        yield TrialFinished.of(t.number, state, loss, error, time.time())
+        self.ledger.tell(t.number, state, loss, error, seconds=seconds)
+        yield TrialFinished.of(t.number, state, loss, error, time.time(), seconds)
         if state != "interrupted":
             yield from self._apply(self._lanes.end(t.number, loss))
 

@@ -46,6 +46,7 @@ class Trial:
     started: float = 0.0
     ended: float | None = None
     saw: tuple[int, tuple[int, ...]] = (0, ())  # results known and trials running when it was suggested
+    spent_s: float | None = None  # what its steps took, if the algorithm goes by costs
     saw_steps: tuple[int, ...] = ()  # points of the learning curves of those running
     run: RunStarted | None = None  # settings of the run at that time
     losses: tuple[float, ...] = ()
@@ -113,6 +114,7 @@ class Trials:
         if trial.ended is not None:  # marked interrupted when the run was opened, and again when it went on
             return
         trial.state, trial.loss, trial.error, trial.ended, trial.losses = e.state, e.loss, e.error, e.time, e.losses
+        trial.spent_s = e.seconds
         self.told.append(e.trial)
         self._running.pop(e.trial, None)
         self._n_counted += e.state != "interrupted"
