@@ -127,8 +127,10 @@ def test_a_function_of_a_budget_may_go_on_from_its_state():
 
 
 def test_a_run_without_a_scheduler_refuses_a_function_of_a_budget():
-    with pytest.raises(wb.RunError, match="takes a budget"):
+    with pytest.raises(wb.RunError, match="takes a budget, which only a scheduler"):
         wb.optimize(lambda config, budget: 0.0, SPACE)
+    with pytest.raises(wb.RunError, match="MedianStop has none to give"):
+        wb.optimize(lambda config, budget: 0.0, SPACE, scheduler=wb.MedianStop())
 
 
 def test_a_short_objective_ends_by_itself_and_counts_with_its_last_loss():

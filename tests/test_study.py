@@ -252,7 +252,7 @@ class TwoSteps:
     def report(self, trial, step, loss):
         return [Verdict(trial, "stop", Drawn("two steps are enough"))] if step == 2 else []
 
-    def end(self, trial, loss):
+    def end(self, trial, loss, *, stopped=None):
         return []
 
     free = close = lambda self: []

@@ -153,12 +153,16 @@ def _take_over(path: Path, owner: Owner) -> bool:
 
 def check_scheduler(scheduler: Any, objective: Objective | None) -> None:
     """Raise RunError unless it is a scheduler, or None, and the objective can do with it."""
+    wants = objective is not None and takes_budget(objective)
     if scheduler is None:
-        if objective is not None and takes_budget(objective):
-            raise RunError("the objective takes a budget, which only a scheduler can give. Pass scheduler=wb.Hyperband(max_steps=81), "
-                           "with the largest budget, or leave the parameter budget out.")
+        if wants:
+            raise RunError("the objective takes a budget, which only a scheduler can give. Pass "
+                           "scheduler=wb.Hyperband(max_steps=81), with the largest budget, or leave the parameter budget out.")
     elif isinstance(scheduler, type) or not callable(getattr(scheduler, "schedule", None)):
         raise RunError(f"a scheduler is an object with a method schedule, got {scheduler!r}. Take wb.Hyperband(max_steps=81).")
+    elif wants and not scheduler.schedule().budgets:
+        raise RunError(f"the objective takes a budget, but {type(scheduler).__name__} has none to give: it stops trials at any "
+                       "step. Take wb.Hyperband(max_steps=81), or a generator that yields one loss per step.")
 
 
 def _positive(**numbers: float | None) -> None:

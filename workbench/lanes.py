@@ -69,7 +69,7 @@ class Lanes:
         """Take a new trial in; its first step is the caller's to start."""
         return [] if self.schedule is None else [self.schedule.begin(trial, instead_of=again)]
 
-    def retell(self, trial: int, curve: Curve, again: int | None, *, ended: bool, loss: float | None) -> None:
+    def retell(self, trial: int, curve: Curve, again: int | None, state: TrialState, loss: float | None) -> None:
         """Take in what an earlier session did. Verdicts were heard then: nothing follows from them now."""
         if self.schedule is None:
             return
@@ -77,8 +77,8 @@ class Lanes:
         for step, value in curve:
             assert not isinstance(value, tuple)
             self.schedule.report(trial, budget_of(step, curve[0][0]), value)
-        if ended:
-            self.schedule.end(trial, loss)
+        if state != "interrupted":
+            self.schedule.end(trial, loss, stopped=state == "pruned")
 
     def report(self, trial: int, curve: Curve) -> list[Verdict]:
         """Hear that a trial has taken a step: the last of its curve. Without a verdict it is ready for the next."""
@@ -106,12 +106,12 @@ class Lanes:
         if trial in self.ready:
             self.ready.remove(trial)
 
-    def end(self, trial: int, loss: Loss | None) -> list[Verdict]:
+    def end(self, trial: int, state: TrialState, loss: Loss | None) -> list[Verdict]:
         """Hear that a trial has ended by itself, or failed."""
         if self.schedule is None:
             return []
         assert not isinstance(loss, tuple)
-        return list(self.schedule.end(trial, loss))
+        return list(self.schedule.end(trial, loss, stopped=state == "pruned"))
 
     def free(self) -> list[Verdict]:
         """Hear that a worker is free while nothing is ready."""

@@ -256,7 +256,7 @@ class StudyLoop:
                 self._given.popleft()
                 yield StateChanged("running", f"A configuration was left out that no longer fits the space: {error}")
                 if given.again is not None:
-                    yield from self._apply(self._lanes.end(given.again, None))
+                    yield from self._apply(self._lanes.end(given.again, "failed", None))
                 return True
             self._fail(error)
             return False
@@ -417,7 +417,7 @@ class StudyLoop:
         self.ledger.tell(t.number, state, loss, error, seconds=seconds)
         yield TrialFinished.of(t.number, state, loss, error, time.time(), seconds)
         if state != "interrupted":
-            yield from self._apply(self._lanes.end(t.number, loss))
+            yield from self._apply(self._lanes.end(t.number, state, loss))
 
     # ---- limits ------------------------------------------------------------------------------------------------
 
@@ -478,7 +478,9 @@ class StudyLoop:
         again = Saw.of(t.user_attrs[KEY]).again if KEY in t.user_attrs else None
         loss = loss_of(t, self.ledger.sign)
         assert not isinstance(loss, tuple)
-        self._lanes.retell(t.number, curve_of(t, self.ledger.sign), again, ended=state_of(t) != "interrupted", loss=loss)
+        # what was interrupted before it had suggested anything will not be tried again
+        state = "failed" if state_of(t) == "interrupted" and not t.params else state_of(t)
+        self._lanes.retell(t.number, curve_of(t, self.ledger.sign), again, state, loss)
 
     def _finish(self) -> Iterator[Event]:
         """Wait a moment for steps under way, then leave them behind; close what waits."""
