@@ -88,7 +88,24 @@ def test_a_run_says_what_would_be_chosen_for_it_whatever_it_uses():
 
 def test_several_losses_get_a_search_that_can_serve_them():
     run = wb.optimize(lambda c: (c["x"], -c["x"]), MIXED, direction=["minimize", "minimize"], n_trials=30, seed=0)
-    assert run.algorithm == run.recommendation.algorithm == wb.QuasiRandom()
+    assert run.algorithm == run.recommendation.algorithm == wb.EHVI()
     assert "Pareto" in str(run.recommendation)
     run.start().wait(timeout=60)
     assert run.n_done == 30 and len(run.pareto) > 1
+
+
+@pytest.mark.parametrize(("space", "budget", "n_losses", "algorithm"), [
+    (MIXED, 8, 2, wb.QuasiRandom()),
+    (MIXED, 300, 3, wb.EHVI()),
+    (MIXED, 301, 2, wb.NSGA2()),
+    (MIXED, None, 2, wb.NSGA2()),
+    (MIXED, 100, 4, wb.NSGA2()),
+    (wb.Space({f"x{i}": wb.Float(0, 1) for i in range(60)}), 100, 2, wb.NSGA2()),
+    (None, 50, 2, wb.NSGA2()),
+])
+def test_every_rule_for_several_losses_has_a_case(space, budget, n_losses, algorithm):
+    chosen = wb.recommend(space, "function", budget, n_losses=n_losses)
+    assert chosen.algorithm == algorithm
+    assert chosen.label in LABELLED
+    assert f"{n_losses} losses" in chosen.reasons[0]
+    assert all(reason.endswith(".") for reason in chosen.reasons)

@@ -135,5 +135,5 @@ def refusal(algorithm: Any, n_losses: int) -> str:
     if n_losses == 1 or getattr(algorithm, "several_losses", False):
         return ""
     return (f"{type(algorithm).__name__} searches for the best of one loss, got a run of {n_losses} losses. Take "
-            "wb.NSGA2(), wb.Random() or one of Optuna's samplers such as optuna.samplers.TPESampler(), or return one loss, such "
+            "wb.EHVI(), wb.NSGA2() or one of Optuna's samplers such as optuna.samplers.TPESampler(), or return one loss, such "
             "as a weighted sum.")

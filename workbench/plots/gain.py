@@ -29,7 +29,7 @@ def gain(s: FrontSlice, share: float, goals: Goals) -> dict[str, Any]:
     labels = goals.labels
     width = (1.0 - GAP * (len(s.pairs) - 1)) / len(s.pairs)
     data: list[m.Dict] = []
-    layout: m.Dict = {"title": m.title(f"Expected gain: {percent(share)} of what is dominated, along {safe(m.cut(s.name))}"),
+    layout: m.Dict = {"title": m.title(f"Expected gain: {percent(share)} of what is dominated"),
                       "height": HEIGHT, "legend": m.LEGEND, "margin": {"l": 60, "r": 16, "t": 72, "b": 44},
                       "hovermode": "closest"}
     for p, pair in enumerate(s.pairs):
@@ -40,7 +40,7 @@ def gain(s: FrontSlice, share: float, goals: Goals) -> dict[str, Any]:
         left = p * (width + GAP)
         for letter, values, loss in zip("xy", shown.T, k, strict=True):
             layout[f"{letter}axis{axis}"] = _axis(values, labels[loss], goals.directions[loss])
-        layout[f"xaxis{axis}"] |= {"anchor": f"y{axis}", "domain": [left, left + width]}
+        layout[f"xaxis{axis}"] |= {"anchor": f"y{axis}", "domain": [left, min(1.0, left + width)]}
         layout[f"yaxis{axis}"] |= {"anchor": f"x{axis}"}
     return {"data": data, "layout": layout}
 

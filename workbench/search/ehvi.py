@@ -13,6 +13,29 @@ logarithm.
         r = beyond the worst of the front, loss by loss
         cut what the front does not dominate below r into boxes                   models/boxes.py
         x = argmax of log EHVI among untried points                               models/hypervolume_improvement.py
+
+Several workers see each other's points as running trials, believed at their means, as in ``gp_bo``. A trial that failed counts
+as the worst of each loss for the processes and is never in the front. Up to three losses all is exact; of four and more a
+front of too many rows is rounded to better ones (``ehvi_belief.coarse``), so that gains are underrated near known trials.
+
+Notation
+--------
+========  ==============================================================================
+``m``     number of losses
+``z``     targets: a loss after ``OutputTransform``, whatever its unit; scale 1
+``r``     reference point: worse than whatever is worth having
+========  ==============================================================================
+
+Differences from the papers: all is done on the targets, where outliers are compressed and units play no part; the hypervolume
+there is that of the losses, up to a factor, as long as no trial of the front is an outlier. Of noisy losses the front is that
+of the posterior means at the trials. The reference point lies beyond the nadir by 0.3 of the range of *all* trials. The usual
+rule, a tenth of the front's own range, was measured on tuning problems and traps the search: a young front is a short piece
+of the whole, what lies beyond its ends counts nothing, and so it stays short (0.856 of the best hypervolume of ZDT1 after 50
+trials, against 0.993). The worst of all trials as reference does as well as ours.
+
+Tried without gain and left out: ParEGO (Knowles 2006), one process on a randomly weighted, augmented Chebyshev norm. It costs a
+third, but dominates less on every tuning problem: after 50 trials 0.98 of EHVI's hypervolume (ZDT1), 0.59 (ZDT4), 0.82
+(Fonseca), 0.22 (Fonseca with noise), 0.91 (Kursawe) and 0.93 (mixed parameters); 3 or 4 seeds each.
 """
 
 from __future__ import annotations
