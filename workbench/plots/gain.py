@@ -58,21 +58,23 @@ def _pair(s: FrontSlice, k: list[int], sign: Array, region: Array, axis: str) ->
     front, r, new = s.front[:, k] * sign, s.reference[k] * sign, s.predicted[k] * sign
     seen = s.observed[np.isfinite(s.observed).all(axis=1)][:, k] * sign
     data = [_dominated(s.front[:, k], s.reference[k], sign, axis)] if len(s.predicted) == 2 and len(front) else []
-    data.append(m.dots(*seen.T, "trials", m.GREY, axis=axis, size=6, legend=first, hover="%{x:.4g}, %{y:.4g}"))
+    data.append(m.dots(seen[:, 0], seen[:, 1], "trials", m.GREY, axis=axis, size=6, legend=first, hover="%{x:.4g}, %{y:.4g}"))
     if len(s.path):
         path = s.path[:, k] * sign
-        line = m.line(*path.T, f"predicted along {safe(m.cut(s.name))}", m.PURPLE, axis=axis, width=1.5, legend=first)
+        name = f"predicted along {safe(m.cut(s.name))}"
+        line = m.line(path[:, 0], path[:, 1], name, m.PURPLE, axis=axis, width=1.5, legend=first)
         data.append({**line, "mode": "lines+markers", "marker": {"size": 4, "color": m.PURPLE},
                      "text": [safe(m.cut(v)) for v in s.path_values],
                      "hovertemplate": "%{text}: predicted %{x:.4g}, %{y:.4g}<extra></extra>"})
-    data.append(m.dots(*front.T, "front", m.GREEN, axis=axis, size=9, legend=first, hover="%{x:.4g}, %{y:.4g}"))
+    data.append(m.dots(front[:, 0], front[:, 1], "front", m.GREEN, axis=axis, size=9, legend=first, hover="%{x:.4g}, %{y:.4g}"))
     data.append(m.dots(r[:1], r[1:], "reference point", m.GREY, axis=axis, size=9, symbol="square-open", legend=first,
                        hover="%{x:.4g}, %{y:.4g}<br>what lies beyond gains nothing"))
-    edge = m.line(*region.T, "next point, 95 %", m.RED, axis=axis, width=1.5, legend=False)
+    edge = m.line(region[:, 0], region[:, 1], "next point, 95 %", m.RED, axis=axis, width=1.5, legend=False)
     data.append({**edge, "fill": "toself", "fillcolor": m.fade(m.RED, 0.15), "hoverinfo": "skip", "hovertemplate": None})
     if len(s.candidates):
         others = s.candidates[:, k] * sign
-        data.append(m.dots(*others.T, "other candidates", m.ORANGE, axis=axis, size=8, symbol="circle-open", legend=first,
+        data.append(m.dots(others[:, 0], others[:, 1], "other candidates", m.ORANGE, axis=axis, size=8,
+                           symbol="circle-open", legend=first,
                            hover="a candidate of lower gain<br>predicted %{x:.4g}, %{y:.4g}"))
     data.append(m.dots(new[:1], new[1:], "next point, 95 %", m.RED, axis=axis, size=12, symbol="cross", legend=first,
                        hover="predicted %{x:.4g}, %{y:.4g}"))
@@ -85,5 +87,5 @@ def _dominated(front: Array, r: Array, sign: Array, axis: str) -> m.Dict:
     x, y = front.T
     corners = np.stack([np.concatenate([np.repeat(x, 2), [r[0], r[0]]]),
                         np.concatenate([[r[1]], np.repeat(y, 2), [r[1]]])], axis=1) * sign
-    line = m.line(*corners.T, "dominated", m.GREEN, axis=axis, width=1)
+    line = m.line(corners[:, 0], corners[:, 1], "dominated", m.GREEN, axis=axis, width=1)
     return {**line, "fill": "toself", "fillcolor": m.fade(m.GREEN, 0.14), "hoverinfo": "skip", "hovertemplate": None}
