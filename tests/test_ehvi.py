@@ -99,6 +99,7 @@ def test_failed_trials_are_never_in_the_front_and_do_not_spoil_the_rest():
     assert np.isfinite(ask(replace(h, y=y)).why.front).all()
     all_failed = ask(replace(h, y=np.full_like(y, np.inf)))
     assert np.isfinite(all_failed.why.scores).all()
+    assert "no trial has worked yet" in all_failed.why.summary()
 
 
 # ---- the reference point -------------------------------------------------------------------------------------------

@@ -33,7 +33,8 @@ class EHVIExplanation(Explanation):
     reference
         The reference point as losses, shape (m,).
     gain
-        Expected hypervolume improvement at ``x``, as a share of the hypervolume of the present front, on the processes' scale.
+        Expected hypervolume improvement at ``x``, as a share of the hypervolume of the present front, on the processes' scale;
+        1 if there is no front yet.
     candidates, scores
         The best points found, the chosen one first, shape (k, d), and their log EHVI, shape (k,).
     lengthscale, signal_variance, noise
@@ -67,8 +68,9 @@ class EHVIExplanation(Explanation):
         """Say in one plain sentence why this point was chosen."""
         losses = ", ".join(f"{a:.3g} ± {s:.2g}" for a, s in zip(self.predicted, self.predicted_sd, strict=True))
         K = len(self.front)
-        text = (f"The expected gain in hypervolume was highest here, {percent(self.gain)} of what the present front "
-                f"({K} trial{'s' * (K != 1)}) dominates: predicted {losses}.")
+        share = (f"{percent(self.gain)} of what the present front ({K} trial{'s' * (K != 1)}) dominates" if K else
+                 "where no trial has worked yet")
+        text = f"The expected gain in hypervolume was highest here, {share}: predicted {losses}."
         if self.n_pending:
             text += f" {self.n_pending} running trial{'s were' if self.n_pending > 1 else ' was'} taken into account."
         if self.n_known:
