@@ -5,7 +5,8 @@ problem's reference point as a share of that of the best set there is: 1 is perf
 
 The problems: ZDT1, ZDT2 and ZDT4 (Zitzler, Deb & Thiele 2000) and DTLZ2 (Deb, Thiele, Laumanns & Zitzler 2005), each with six
 parameters, whose best volumes are known in closed form; and a random forest on handwritten digits, its error against the number
-of its nodes. Algorithms with settings are tuned on ``TUNED_ON`` only.
+of its nodes, whose best volume is that of all of 2,400 trials of Optuna's samplers.
+Algorithms with settings are tuned on ``TUNED_ON`` only.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ def _known() -> dict[str, Problem]:
         "zdt2": Problem(_box(), _zdt(_mean, square), (1.1, 4.0), _below(1.1, 4.0, 2 / 3)),
         "zdt4": Problem(_box(-5, 5), _zdt(_rugged, root), (1.1, 40.0), _below(1.1, 40.0, 1 / 3)),
         "dtlz2": Problem(_box(), _dtlz2, (1.2, 1.2, 1.2), 1.2**3 - math.pi / 6),
-        "forest_digits": Problem(FOREST, _forest, (0.25, 3.5), 0.228),
+        "forest_digits": Problem(FOREST, _forest, (0.25, 3.5), 0.231),
     }
 
 

@@ -27,11 +27,11 @@ results, and each child joins as soon as its losses are known: a steady state, (
 holds for any order of results; late ones of parallel runs and points that a user or another algorithm tried join like children.
 Crowding is that among all results of a front, not among parents and children alone. Of equal configurations only the best is in
 P, and none that failed while two have worked. Of results with equal losses all but the first have no distance, as by Fortin &
-Parizeau (2013): they are many where losses are counts. One child of a crossover is kept, not both. Genes are mixed and conditional (see
-``genes.py``), and a configuration that was tried already is not proposed again. With a single loss every front is a value of
-the loss, and this is a plain elitist genetic algorithm. The first population is a scrambled Sobol sequence. The paper's
-settings (a population of 100, eta_m = 20) are for 25,000 evaluations; ours, for some hundred, were chosen on ZDT1 and ZDT4. The
-population grows with the number of losses, or the ends of the first front, two for each loss, would be most of it.
+Parizeau (2013): they are many where losses are counts. One child of a crossover is kept, not both. Genes are mixed and
+conditional (see ``genes.py``), and a configuration that was tried already is not proposed again. With a single loss every front
+is a value of the loss, and this is a plain elitist genetic algorithm. The first population is a scrambled Sobol sequence. The
+paper's settings (a population of 100, eta_m = 20) are for 25,000 evaluations; ours, for some hundred, were chosen on ZDT1 and
+ZDT4. The population grows with the number of losses, or the ends of the first front, two for each loss, would be most of it.
 """
 
 from __future__ import annotations
