@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 import workbench as wb
-from benchmarks import __main__, adapters, multi_fidelity, regret, suggest
+from benchmarks import __main__, adapters, multi_fidelity, regret, several_losses, suggest
 from benchmarks.table import Table, measure, ratio
+from workbench.models.pareto import hypervolume
+from workbench.search.random import Random
 from workbench.fidelity.brackets import cost
 from workbench.fidelity.halving import SuccessiveHalving
 from workbench.fidelity.hyperband import Hyperband
@@ -136,3 +138,24 @@ def test_all_pairs_can_be_made():
     for name in multi_fidelity.PAIRS:
         scheduler, algorithm = multi_fidelity.pair(name)
         assert scheduler.schedule().budgets == (3, 9, 27, 81) and callable(algorithm.suggest)
+
+
+@pytest.mark.parametrize(("name", "rest"), [("zdt1", 0.0), ("zdt2", 0.0), ("zdt4", 0.0), ("dtlz2", 0.5)])
+def test_the_best_sets_have_the_volume_that_is_their_problems_best(name, rest):
+    problem = several_losses.PROBLEMS[name]
+    grid = np.linspace(0, 1, 1500 if name != "dtlz2" else 40)
+    fronts = [(a,) for a in grid] if name != "dtlz2" else [(a, b) for a in grid for b in grid]
+    names = problem.space.names
+    Y = [problem.losses(dict(zip(names, (*front, *[rest] * (len(names) - len(front))), strict=True))) for front in fronts]
+    volume = hypervolume(np.array(Y), np.array(problem.reference)) / problem.best
+    assert (0.999 if name != "dtlz2" else 0.95) < volume < 1 + 1e-9  # a grid has less than what is continuous
+
+
+def test_shares_of_the_best_volume_grow_with_the_trials_and_are_printed_with_their_error():
+    measured = several_losses.measure(["zdt1"], {"Random": several_losses.ours(Random())}, [0, 1])
+    share, = measured.values()
+    assert share.shape == (2, 2)
+    assert (share[:, 0] > 0).all() and (share[:, 0] <= share[:, 1]).all() and (share < 1).all()
+    row, = several_losses.table(measured, 2).rows
+    assert row[:2] == ["zdt1", "Random"]
+    assert row[2].startswith(f"{share[:, 0].mean():.3f} ± ")
