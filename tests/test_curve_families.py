@@ -120,5 +120,5 @@ def test_a_curve_of_a_family_is_found_again(family):
     truth = family.coordinates(np.array(family.start)) + 0.02 * np.subtract(*family.bounds()[::-1])
     y = family.at(x, truth)
     start = family.coordinates(np.array(family.start))[None]
-    u, cost = least_squares(family, x, y, start, np.ones(30), 200)
+    _, cost = least_squares(family, x, y, start, np.ones(30), 200)
     assert cost[0] < 1e-4 * y.var() * 30
