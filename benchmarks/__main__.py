@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.table import machine
 
 PARTS = {"suggest": "suggest", "engine": "engine", "imports": "imports", "memory": "memory", "regret": "regret",
-         "several_losses": "several_losses", "multi_fidelity": "multi_fidelity", "browser": "browser_latency"}
+         "several_losses": "several_losses", "multi_fidelity": "multi_fidelity", "learning_curves": "learning_curves", "browser": "browser_latency"}
 
 
 def main(argv: list[str] | None = None) -> int:
