@@ -15,7 +15,7 @@ Notation
 ==========  ============================================================================
 ``Z``       inputs as features, shape (n, F)
 ``K``       s² · kernel(r²) + trend · T Tᵀ over the inputs, noise on the diagonal
-``T``       features of a linear and quadratic trend with prior weight ``trend`` (R&W 2.7)
+``T``       features of a linear and quadratic trend with prior weight ``trend`` (R&W §2.7)
 ``alpha``   (K + τ² I)⁻¹ y
 ==========  ============================================================================
 
@@ -109,7 +109,7 @@ class GaussianProcess:
                    trend_features(Z))
         if not len(y):
             return bare
-        L, noise = _cholesky(bare.covariance(Z, Z), noise)  # line 2
+        L, noise = cholesky(bare.covariance(Z, Z), noise)  # line 2
         alpha, _ = lapack.dpotrs(L, y, lower=1)  # line 3
         return replace(bare, noise=noise, L=L, alpha=alpha)
 
@@ -198,7 +198,7 @@ class GaussianProcess:
             mean = k @ self.alpha
             v = blas.dtrsm(1.0, self.L, k.T, lower=1)
             covariance -= v.T @ v
-        L, _ = _cholesky(covariance, 1e-10 * float(self.variance(Z).max()))
+        L, _ = cholesky(covariance, 1e-10 * float(self.variance(Z).max()))
         return np.asarray(mean + normals @ L.T)  # ~ N(mean, L Lᵀ)
 
     @property
@@ -233,7 +233,7 @@ class GaussianProcess:
         return replace(self, Z=all_Z, y=y, L=L, alpha=alpha, scaled=all_Z / self.lengthscale, T=trend_features(all_Z))
 
 
-def _cholesky(K: Array, noise: float) -> tuple[Array, float]:
+def cholesky(K: Array, noise: float) -> tuple[Array, float]:
     """Factor K + noise·I; tenfold more noise, from 1e-7 on, until it succeeds. Return the factor and that noise."""
     for _ in range(8):
         noisy = K.copy()

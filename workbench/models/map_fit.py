@@ -125,7 +125,7 @@ class NegativeLogPosterior:
         alpha, _ = lapack.dpotrs(L, self.y, lower=1)  # line 3
         log_det = 2.0 * np.log(L.flat[:: n + 1]).sum()
         value = 0.5 * float(self.y @ alpha) + 0.5 * log_det  # line 7, without ½ n log 2π
-        W = self._inverse(L)
+        W = self.inverse(L)
         W -= alpha[:, None] * alpha  # K⁻¹ - αα', twice ∂L/∂K: R&W eq. 5.9
         grad = np.empty_like(phi)
         grad[-1] = 0.5 * W.flat[:: n + 1].sum() * (noise - JITTER)
@@ -143,7 +143,8 @@ class NegativeLogPosterior:
         return value, grad - prior_grad
 
     @staticmethod
-    def _inverse(L: Array) -> Array:
+    def inverse(L: Array) -> Array:
+        """(L Lᵀ)⁻¹, symmetric."""
         half, _ = lapack.dpotri(L, lower=1, overwrite_c=1)  # lower half; the upper one is zero
         full: Array = half + half.T
         full.flat[:: len(full) + 1] *= 0.5
