@@ -109,3 +109,43 @@ def test_every_rule_for_several_losses_has_a_case(space, budget, n_losses, algor
     assert chosen.label in LABELLED
     assert f"{n_losses} losses" in chosen.reasons[0]
     assert all(reason.endswith(".") for reason in chosen.reasons)
+
+
+# ---- steps -----------------------------------------------------------------------------------------------------------
+
+
+def steps(config):
+    yield config["x"]
+
+
+def test_a_whole_trainings_steps_let_a_scheduler_be_chosen_too():
+    advice = wb.recommend(wb.Space(x=wb.Float(0, 1)), "steps", max_steps=81)
+    assert advice.scheduler == wb.EagerHyperband(81, min_steps=3)
+    assert advice.algorithm == wb.OneScale(wb.TPE())
+    assert "81 steps" in str(advice)
+    run = wb.optimize(steps, wb.Space(x=wb.Float(0, 1)), max_steps=81, seed=0)
+    assert (run.scheduler, run.algorithm, run.n_trials) == (advice.scheduler, advice.algorithm, advice.scheduler.n_trials)
+    assert run.recommendation == advice
+
+
+def test_a_run_whose_scheduler_is_given_gets_an_algorithm_for_it():
+    run = wb.optimize(steps, wb.Space(x=wb.Float(0, 1)), scheduler=wb.MedianStop(), seed=0)
+    assert run.recommendation.scheduler == wb.MedianStop()
+    assert run.algorithm == wb.OneScale(wb.TPE())
+    plain = wb.optimize(lambda c: c["x"], wb.Space(x=wb.Float(0, 1)), scheduler=wb.Hyperband(9), seed=0)
+    assert plain.recommendation.scheduler is None
+
+
+def test_steps_of_what_has_none_are_refused():
+    space = wb.Space(x=wb.Float(0, 1))
+    with pytest.raises(wb.WorkbenchError, match="a loss per step or per budget"):
+        wb.optimize(lambda c: c["x"], space, max_steps=9)
+    with pytest.raises(wb.RunError, match="Leave one of them out"):
+        wb.optimize(steps, space, max_steps=9, scheduler=wb.Hyperband(9))
+    with pytest.raises(wb.WorkbenchError, match="compares one loss"):
+        wb.recommend(space, "steps", n_losses=2, max_steps=9)
+
+
+def test_a_function_of_a_budget_comes_step_by_step():
+    run = wb.optimize(lambda config, budget: config["x"] / budget, wb.Space(x=wb.Float(0, 1)), max_steps=27, seed=0)
+    assert run.scheduler == wb.EagerHyperband(27)

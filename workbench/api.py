@@ -27,7 +27,7 @@ from workbench.run import ATTR_ALGORITHMS, ATTR_SETTINGS, ATTR_SPACES, Run, chec
 from workbench.schedule import Scheduler
 from workbench.search import catalogue
 from workbench.search.beliefs import check_prior
-from workbench.search.recommend import objective_kind, recommend
+from workbench.search.recommend import advise, objective_kind, recommend
 from workbench.space import Space
 from workbench.store import Owner
 
@@ -39,12 +39,12 @@ UNDER_WAY: tuple[RunState, ...] = ("running", "pausing", "paused", "stopping")
 _HERE: weakref.WeakValueDictionary[str, Run] = weakref.WeakValueDictionary()  # writers of this process, by their file
 
 
-def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any = None, n_trials: int | None | Auto = "auto",
+def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any = None, n_trials: int | Auto | None = "auto",
              n_workers: int = 1, seed: int | None = None, name: str | None = None,
              direction: Direction | Sequence[Direction] | Mapping[str, Direction] = "minimize",
              storage: str | BaseStorage | None = None, trial_timeout: float | None = None,
-             timeout: float | None = None, scheduler: Scheduler | None = None, max_waiting: int = 200,
-             executor: Any = None) -> Run:
+             timeout: float | None = None, scheduler: Scheduler | None = None, max_steps: int | None = None,
+             max_waiting: int = 200, executor: Any = None) -> Run:
     """Make a run that waits for ``start()`` (or for the Start button of its panel).
 
     Parameters
@@ -77,6 +77,8 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
     scheduler
         ``Hyperband(max_steps=81)``, ``ASHA(...)`` or another of ``workbench.fidelity``: how many steps each trial gets. Trials
         wait where they stand for others, and go on from there. None lets every trial run to its end.
+    max_steps
+        Steps of a whole training (epochs, say): lets ``recommend`` choose a scheduler. Instead of ``scheduler``.
     max_waiting
         Trials that wait in memory. Of more, those with the greatest losses are shelved: if one is promoted after all, its
         steps run again, or it goes on from the ``state`` of its last ``wb.Checkpoint``.
@@ -98,6 +100,12 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
     goals = Goals.of(direction)
     if goals.several and scheduler is not None:
         raise RunError(f"a scheduler judges one loss, got a run of {len(goals)}. Leave scheduler= out.")
+    advice = None
+    if max_steps is not None:
+        if scheduler is not None:
+            raise RunError("max_steps lets a scheduler be chosen, but scheduler= is given too. Leave one of them out.")
+        advice = recommend(space, objective_kind(objective, space), n_losses=len(goals), max_steps=max_steps)
+        scheduler = advice.scheduler
     check_scheduler(scheduler, objective)
     if n_trials == "auto":
         n_trials = (None if scheduler is None else scheduler.n_trials) or N_TRIALS
@@ -108,7 +116,8 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
         raise RunError("storage= needs a name, under which the run is found again. Give name=.")
     seed = secrets.randbelow(2**31) if seed is None else int(seed)
     if algorithm is None:
-        algorithm = recommend(space, objective_kind(objective, space), n_trials, n_losses=len(goals)).algorithm
+        advice = advice or advise(objective, space, n_trials, n_losses=len(goals), scheduler=scheduler)
+        algorithm = advice.algorithm
     check_algorithm(algorithm, len(goals))
     if space is not None:
         check_prior(algorithm, space)

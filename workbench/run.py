@@ -37,7 +37,7 @@ from workbench.schedule import Scheduler
 from workbench.search import catalogue
 from workbench.search.beliefs import check_prior
 from workbench.search.one_scale import OneScale
-from workbench.search.recommend import Recommendation, objective_kind, recommend
+from workbench.search.recommend import Recommendation, advise
 from workbench.space import Choice, Config, Space
 from workbench.store import Owner
 from workbench.study import Command, StudyLoop, finishing
@@ -363,7 +363,7 @@ class Run(Results):
     def recommendation(self) -> Recommendation:
         """What ``recommend`` chooses for this run's space, objective and number of trials."""
         space = self._settings.space
-        return recommend(space, objective_kind(self._objective, space), self.n_trials, n_losses=len(self.goals))
+        return advise(self._objective, space, self.n_trials, n_losses=len(self.goals), scheduler=self.scheduler)
 
     def configure(self, *, space: Space | None = None, algorithm: Algorithm | None = None, n_trials: int | None = None,
                   n_workers: int | None = None) -> Run:

@@ -8,6 +8,10 @@
     space made on the way, or very large?    TPE
     otherwise                                GP-BO: low-dimensional, conditional and mixed spaces alike
 
+Losses that come step by step, with a number of steps of a whole training::
+
+    EagerHyperband decides who goes on; TPE, which sees all trials on one scale, what is tried
+
 Several losses::
 
     fewer trials than a model needs?         quasi-random points
@@ -28,13 +32,18 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from workbench.errors import WorkbenchError
+from workbench.fidelity import catalogue as schedulers
+from workbench.fidelity.hyperband import EagerHyperband
 from workbench.history import Algorithm
+from workbench.objective import takes_budget
+from workbench.schedule import Scheduler
 from workbench.search import catalogue
 from workbench.search.ehvi import EHVI
 from workbench.search.gp_bo import GPBO
 from workbench.search.gp_candidates import all_configs
 from workbench.search.grid import Grid
 from workbench.search.nsga2 import NSGA2
+from workbench.search.one_scale import OneScale
 from workbench.search.quasi_random import QuasiRandom
 from workbench.search.tpe import TPE
 from workbench.space import Space
@@ -45,6 +54,7 @@ FEW_TRIALS = 10  # a model begins after so many
 MANY_TRIALS = 1000  # beyond, a Gaussian process no longer knows all trials
 MANY_PARAMETERS = 40  # beyond, a Gaussian process has too little to go by
 MANY_TRIALS_OF_SEVERAL = 300  # beyond, generations have learnt enough, and a process for each loss costs more and more
+MOST_STEPS_RATIO = 27  # of the most to the fewest steps: three halvings by three
 MANY_LOSSES = 3  # beyond, nearly every trial is in the front, and what it dominates is cut into very many boxes
 
 
@@ -58,40 +68,52 @@ class Recommendation:
         Ready to be given to ``optimize(algorithm=…)``.
     reasons
         Plain sentences: what was seen, and what follows.
+    scheduler
+        Ready to be given to ``optimize(scheduler=…)``; None if every trial shall run to its end.
     """
 
     algorithm: Algorithm
     reasons: tuple[str, ...]
+    scheduler: Scheduler | None = None
 
     @property
     def label(self) -> str:
         """The algorithm's name, as the panel shows it."""
         return catalogue.label(self.algorithm)
 
+    @property
+    def scheduler_label(self) -> str:
+        """The scheduler's name; empty if there is none."""
+        return schedulers.label(self.scheduler)
+
     def __str__(self) -> str:
         """Name and reasons, as one line."""
-        return f"{self.label}: {' '.join(self.reasons)}"
+        names = self.label if self.scheduler is None else f"{self.label} under {self.scheduler_label}"
+        return f"{names}: {' '.join(self.reasons)}"
 
     def _repr_html_(self) -> str:
         items = "".join(f"<li>{html.escape(reason)}</li>" for reason in self.reasons)
-        return f"<p><b>{html.escape(self.label)}</b> <code>wb.{html.escape(catalogue.code(self.algorithm))}</code></p><ul>{items}</ul>"
+        name, code = html.escape(self.label), html.escape(catalogue.code(self.algorithm))
+        return f"<p><b>{name}</b> <code>wb.{code}</code></p><ul>{items}</ul>"
 
 
 def recommend(space: Space | None, objective_kind: ObjectiveKind = "function", budget: int | None = 50, *,
-              n_losses: int = 1) -> Recommendation:
-    """Choose an algorithm for a problem, and say why. It is the default of ``optimize`` and ``tune``.
+              n_losses: int = 1, max_steps: int | None = None) -> Recommendation:
+    """Choose an algorithm for a problem, and a scheduler, and say why. It is the default of ``optimize`` and ``tune``.
 
     Parameters
     ----------
     space
         The search space; None for an Optuna objective that makes it on the way.
     objective_kind
-        ``"function"``: one loss per configuration. ``"steps"``: one loss per step (a generator). ``"optuna"``: an Optuna
-        objective.
+        ``"function"``: one loss per configuration. ``"steps"``: one loss per step (a generator), or per budget. ``"optuna"``:
+        an Optuna objective.
     budget
         Number of trials; None for no limit.
     n_losses
         How many losses the objective returns.
+    max_steps
+        Steps of a whole training, if trials shall be stopped early.
 
     Raises
     ------
@@ -102,17 +124,49 @@ def recommend(space: Space | None, objective_kind: ObjectiveKind = "function", b
         raise WorkbenchError(f"objective_kind must be one of {list(get_args(ObjectiveKind))}, got {objective_kind!r}.")
     if budget is not None and (isinstance(budget, bool) or budget < 1):
         raise WorkbenchError(f"budget is a number of trials, at least 1, or None for no limit; got {budget!r}.")
+    if max_steps is not None:
+        return _for_steps(space, objective_kind, max_steps, n_losses)
     algorithm, reasons = _choose(space, budget) if n_losses == 1 else _for_several(space, budget, n_losses)
     if objective_kind == "steps":
-        reasons.append("The loss comes step by step, so a scheduler can stop bad trials early; this choice is about which "
-                       "configurations to try.")
+        reasons.append("The loss comes step by step, so a scheduler could stop bad trials early.")
     return Recommendation(algorithm, tuple(reasons))
 
 
+def _for_steps(space: Space | None, kind: ObjectiveKind, max_steps: int, n_losses: int) -> Recommendation:
+    if n_losses > 1:
+        raise WorkbenchError(f"a scheduler compares one loss, got {n_losses}. Leave max_steps= out.")
+    if kind == "function":
+        raise WorkbenchError("max_steps is for an objective that gives a loss per step or per budget: make it a generator "
+                             "function, or give it a parameter budget.")
+    scheduler = EagerHyperband(max_steps, min_steps=max(1, max_steps // MOST_STEPS_RATIO))
+    seen = "A space made on the way" if space is None else describe(space)
+    return Recommendation(OneScale(TPE()), (
+        f"{seen}; {max_steps} steps in a whole training.",
+        f"Most configurations get {scheduler.min_steps} step{'s' * (scheduler.min_steps != 1)} only, the best of them more and "
+        "more, from where they stopped: EagerHyperband repeats its aggressive brackets.",
+        "TPE learns from all of them, brought to one scale, and costs next to nothing."), scheduler)
+
+
+def advise(objective: Any, space: Space | None, budget: int | None, *, n_losses: int,
+           scheduler: Scheduler | None) -> Recommendation:
+    """Choose an algorithm for a run whose scheduler, or having none, is settled."""
+    kind = objective_kind(objective, space)
+    if scheduler is None or kind == "function":
+        return recommend(space, kind, budget, n_losses=n_losses)
+    chosen = recommend(space, kind, budget, max_steps=getattr(scheduler, "max_steps", 1))
+    reasons = (chosen.reasons[0], chosen.reasons[-1]) if chosen.scheduler != scheduler else chosen.reasons
+    return Recommendation(chosen.algorithm, reasons, scheduler)
+
+
 def objective_kind(objective: Any, space: Space | None) -> ObjectiveKind:
-    """Tell which kind an objective is: without a space it makes its own, a generator function yields a loss per step."""
+    """Tell which kind an objective is.
+
+    Without a space it makes its own; a generator function yields a loss per step, a function of a budget returns one for each.
+    """
     if space is None:
         return "optuna"
+    if takes_budget(objective):
+        return "steps"
     call = objective if inspect.isroutine(objective) else getattr(objective, "__call__", objective)  # noqa: B004
     return "steps" if inspect.isgeneratorfunction(call) else "function"
 
