@@ -20,7 +20,7 @@ from workbench.models.boxes import boxes
 from workbench.models.hypervolume_improvement import HypervolumeImprovement
 from workbench.models.map_fit import Hyperparameters
 from workbench.models.pareto import Bools, non_dominated
-from workbench.search.gp_posterior import Posterior, posterior
+from workbench.search.gp_posterior import Posterior, loss, posterior
 from workbench.space import Array
 
 MARGIN = 0.3  # between nadir and reference point, of the range of all trials
@@ -91,9 +91,8 @@ class FrontBelief:
 
 def _believed(history: History, p: Posterior, k: int) -> Array:
     """Targets of all trials, (n + k,): the posterior mean for running ones, and for all known ones if the loss is noisy."""
-    y = history.y if history.y.ndim == 1 else history.y[:, k]
     known = p.model.fitted_mean() if p.is_noisy else p.model.y
-    finished = p.transform.forward(y)
+    finished = p.transform.forward(loss(history, k))
     if p.is_noisy:
         finished[p.rows] = known[: len(p.rows)]
     return np.concatenate([finished, known[len(p.rows):]])
