@@ -48,15 +48,14 @@ SEARCHES: dict[str, Callable[[], Algorithm]] = {
     "BOHB": wb.BOHB,
     "BOHB, ρ 0.1": lambda: wb.BOHB(rho=0.1),
     "TPE, gains": lambda: wb.OneScale(wb.TPE()),
-    "TPE, gains, ρ 1/3": lambda: wb.OneScale(wb.TPE(), random_share=1 / 3),
-    "TPE, gains, ρ 0": lambda: wb.OneScale(wb.TPE(), random_share=0.0),
+    "TPE, gains, ρ 0.1": lambda: wb.OneScale(wb.TPE(), random_share=0.1),
     "TPE, largest": lambda: wb.OneScale(wb.TPE(), "largest"),
     "GPBO, gains": lambda: wb.OneScale(wb.GPBO()),
     "RFBO, gains": lambda: wb.OneScale(wb.RFBO()),
 }
-PAIRS = ("Hyperband + Random", "Hyperband + BOHB", "Hyperband + TPE, gains", "Hyperband + GPBO, gains", "EagerHyperband + Random",
-         "EagerHyperband + BOHB", "EagerHyperband + TPE, gains", "EagerHyperband + TPE, gains, ρ 1/3",
-         "EagerHyperband + TPE, largest", "EagerHyperband + GPBO, gains", "SuccessiveHalving + TPE, gains")
+PAIRS = ("Hyperband + Random", "Hyperband + BOHB", "Hyperband + TPE, gains", "EagerHyperband + Random", "EagerHyperband + BOHB",
+         "EagerHyperband + TPE, gains", "EagerHyperband + TPE, gains, ρ 0.1", "EagerHyperband + TPE, largest",
+         "EagerHyperband + GPBO, gains", "SuccessiveHalving + TPE, gains")
 PEERS = {"tpe+hyperband": "Optuna TPE + Hyperband", "tpe+sha": "Optuna TPE + successive halving", "dehb": "DEHB",
          "bohb": "HpBandSter BOHB", "smac_mf": "SMAC, several budgets", "random+hyperband": "Optuna random + Hyperband",
          "tpe": "Optuna TPE, full trainings"}
