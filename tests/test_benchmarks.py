@@ -9,11 +9,11 @@ import pytest
 import workbench as wb
 from benchmarks import __main__, adapters, multi_fidelity, regret, several_losses, suggest
 from benchmarks.table import Table, measure, ratio
-from workbench.models.pareto import hypervolume
-from workbench.search.random import Random
 from workbench.fidelity.brackets import cost
 from workbench.fidelity.halving import SuccessiveHalving
 from workbench.fidelity.hyperband import Hyperband
+from workbench.models.pareto import hypervolume
+from workbench.search.random import Random
 
 PARAMS = [
     {"name": "algo", "type": "cat", "low": None, "high": None, "log": False, "choices": ["svm", "knn"], "condition": None},
