@@ -198,7 +198,7 @@ def stopping(curves: list[LearningCurve], n_sets: int) -> Table:
         table.rows.append([name, t.curves, t.stopped, t.wrong, t.wrong / max(t.stopped, 1), 1 - t.points_run / t.points,
                            1 - t.rows_run / t.rows, float(np.mean(t.lost)), float(np.max(t.lost)),
                            1e3 * t.cpu_s / max(t.looks, 1)])
-    table.notes.append("A stop is wrong if the curve would have beaten the best so far. Lost: of the best accuracy on a data set.")
+    table.notes.append("A stop is wrong if the curve would have beaten the best so far. Lost: of a data set's best accuracy.")
     return table
 
 

@@ -91,7 +91,7 @@ class Draws:
 
     def combination(self, x: Array) -> Array:
         """Return f_comb at steps (m,) for every draw; (S, m)."""
-        return np.einsum("sk,ksm->sm", self.w, curves(x, self.U))
+        return np.asarray(np.einsum("sk,ksm->sm", self.w, curves(x, self.U)))
 
 
 def curves(x: Array, U: Array) -> Array:

@@ -173,7 +173,7 @@ class CurvePosterior:
     def _spread(self, steps: ArrayLike) -> Array:
         """Return s_T of every draw at steps (m,); (S, m)."""
         ahead = np.maximum(np.log(np.asarray(steps, dtype=float) / self.steps[-1]), 0.0)
-        return np.sqrt(self.draws.sigma[:, None] ** 2 + (DRIFT * ahead) ** 2)
+        return np.asarray(np.hypot(self.draws.sigma[:, None], DRIFT * ahead))
 
     def _mu(self, steps: ArrayLike) -> Array:
         x = self.form.x(steps)
