@@ -148,7 +148,7 @@ class OneScale:
         "gains": every trial counts, its loss moved to the furthest budget by the median gains of those that went on;
         "largest": only the results at the largest budget that has 2 (d + 1) of them.
     random_share
-        Share of configurations that are drawn at random; 1/3 as in BOHB, with which it did better than with 0.1.
+        Share of configurations that are drawn at random; 1/3 as in BOHB (0.1 was no different beyond noise).
     """
 
     several_budgets: ClassVar[bool] = True
