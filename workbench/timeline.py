@@ -168,6 +168,11 @@ class Timeline:
     # ---- what views ask --------------------------------------------------------------------------------------------------
 
     @property
+    def n_busy(self) -> int:
+        """How many workers have something to do."""
+        return len(self._busy)
+
+    @property
     def idle(self) -> float:
         """Share of the workers' time in which they had nothing to do, until now; nan before the start."""
         now = self.now

@@ -97,7 +97,8 @@ function topOf(model, send, say) {
   }
   function summary(s) {
     const list = [s.total == null ? `${s.done} trial${s.done === 1 ? "" : "s"}` : `${s.done} / ${s.total} trials`];
-    if (s.running > s.waiting) list.push(`${s.running - s.waiting} running`);
+    if (s.running) list.push(`${s.running} running`);
+    if (s.ready) list.push(`${s.ready} ready`);
     if (s.waiting) list.push(`${s.waiting} waiting`);
     if (s.failed) list.push(`${s.failed} failed`);
     if (s.pruned) list.push(`${s.pruned} pruned`);

@@ -178,9 +178,11 @@ class RunPanel(anywidget.AnyWidget):
     def _head(self) -> dict[str, Any]:
         run, trials = self.run, self.trials
         best = trials.best
+        waiting = run.n_waiting
+        running = trials.n_running if run.scheduler is None else min(self.timeline.n_busy, trials.n_running - waiting)
         return {
             "state": run.state, "detail": run.detail, "name": run.name or "", "where": run.where, "saved": run.saved,
-            "read_only": run.read_only, "done": trials.n_done, "total": run.n_trials, "running": trials.n_running,
+            "read_only": run.read_only, "done": trials.n_done, "total": run.n_trials, "running": running,
             "failed": trials.n_by_state.get("failed", 0), "pruned": trials.n_by_state.get("pruned", 0),
             "best": None if best is None else number(trials.value(best.loss)),
             "best_trial": None if best is None else best.number,
@@ -188,8 +190,9 @@ class RunPanel(anywidget.AnyWidget):
             "elapsed_s": int(run.elapsed_s), "eta_s": self._eta_s(), "algorithm": catalogue.label(run.algorithm),
             "algorithms": [] if self.editor is None else list(catalogue.LABELLED),
             "workers": run.n_workers, "n_parameters": 0 if run.space is None else len(run.space), "advice": self._advice(),
-            "scheduler": schedulers.label(run.scheduler), "pausing": run.pausing, "waiting": run.n_waiting,
-            "shelved": sum(f.shelved for f in self.fates.waiting) if run.n_waiting else 0,
+            "scheduler": schedulers.label(run.scheduler), "pausing": run.pausing, "waiting": waiting,
+            "ready": max(trials.n_running - running - waiting, 0),
+            "shelved": sum(f.shelved for f in self.fates.waiting) if waiting else 0,
         }
 
     def _fidelity(self) -> dict[str, Any]:

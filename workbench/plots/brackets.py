@@ -27,7 +27,7 @@ MARKS = {"running": ("circle-open", m.ORANGE), "promoted": ("triangle-right", m.
 HEIGHT = 440
 MAX_LANES = 120
 LAST = 5  # values of a learning curve in a hover label
-_LANES_PX = HEIGHT - 150
+_LANES_PX = HEIGHT - 130  # without margins
 
 
 def ladder(step: Any, budgets: tuple[int, ...]) -> Array:
@@ -60,7 +60,7 @@ def race(trials: Trials, fates: Fates, bracket: int | None = None, selected: int
     ranked = order(fates, shown)
     if not ranked:
         return empty(_not_begun(fates, shown), height=HEIGHT)
-    lanes = _few(ranked)
+    lanes = few(ranked)
     budgets = fates.budgets
     rank = _ranks(ranked)
     data = [_to_go(lanes, budgets)] if any(f.goal > f.step for f in lanes if f.status in ("running", "promoted")) else []
@@ -68,8 +68,8 @@ def race(trials: Trials, fates: Fates, bracket: int | None = None, selected: int
         some = [(y, f) for y, f in enumerate(lanes, start=1) if f.status == status]
         on = [(y, f) for y, f in some if brushed is None or f.trial in brushed]
         off = [(y, f) for y, f in some if brushed is not None and f.trial not in brushed]
-        data += [_bars(trials, fates, on, status, rank, len(lanes))] if on else []
-        data += [{**_bars(trials, fates, off, status, rank, len(lanes)), "opacity": 0.2, "showlegend": False}] if off else []
+        data += _bars(trials, fates, on, status, rank, len(lanes))
+        data += [{**trace, "opacity": 0.2, "showlegend": False} for trace in _bars(trials, fates, off, status, rank, len(lanes))]
     layout = _layout(fates, shown, lanes, len(ranked))
     at = next((y for y, f in enumerate(lanes, start=1) if f.trial == selected), None)
     if at is not None:
@@ -79,7 +79,7 @@ def race(trials: Trials, fates: Fates, bracket: int | None = None, selected: int
     return {"data": data, "layout": layout}
 
 
-def _few(ranked: list[Fate]) -> list[Fate]:
+def few(ranked: list[Fate]) -> list[Fate]:
     """Keep all live lanes, and of the others the best, if there are too many for one picture."""
     if len(ranked) <= MAX_LANES:
         return ranked
@@ -96,24 +96,20 @@ def _ranks(ranked: list[Fate]) -> dict[int, str]:
             for f in ranked if (r := f.reached)}
 
 
-def _bars(trials: Trials, fates: Fates, some: list[tuple[int, Fate]], status: str, rank: dict[int, str], n: int) -> m.Dict:
-    """Draw the lanes of one fate as one trace, with gaps between them: start, the rungs that were passed, the head."""
+def _bars(trials: Trials, fates: Fates, some: list[tuple[int, Fate]], status: str, rank: dict[int, str], n: int) -> list[m.Dict]:
+    """Draw the lanes of one fate: bars with gaps between them as one trace, their heads as another. More would cost time."""
+    if not some:
+        return []
     symbol, color = MARKS[status]
-    x, y, size, numbers, text = [], [], [], [], []
-    head = float(np.clip(1.6 * _LANES_PX / n, 7, 11))
-    for lane, f in some:
-        passed = [r for r in sorted(f.losses) if r < f.step]
-        x += [0.0, *map(float, passed), float(f.step), math.nan]
-        y += [lane] * (len(passed) + 3)
-        size += [0.0, *[head / 2.5 if symbol != "line-ns" else head / 2] * len(passed), head, 0.0]
-        numbers += [f.trial] * (len(passed) + 3)
-        text += [f"trial {f.trial}", *(_at(trials, f, r) for r in passed), _hover(trials, f, rank.get(f.trial, "")), ""]
-    places = ladder(np.array(x), fates.budgets)
-    marker = {"symbol": symbol, "color": color, "size": np.array(size), "line": {"color": color, "width": 2}, "opacity": 1}
-    return {"type": "scatter", "mode": "lines+markers", "x": places, "y": np.array(y, dtype=float), "name": status,
-            "line": {"color": m.fade(color, 0.45), "width": float(np.clip(0.7 * _LANES_PX / n, 2, 14))}, "connectgaps": False,
-            "marker": marker,
-            "customdata": np.array(numbers), "text": text, "hovertemplate": "%{text}<extra></extra>"}
+    lane = np.array([lane for lane, _ in some], dtype=float)
+    head = ladder(np.array([f.step for _, f in some]), fates.budgets)
+    x = np.stack([np.zeros(len(some)), head, np.full(len(some), np.nan)], axis=1).ravel()
+    width, size = np.clip(0.7 * _LANES_PX / n, 2, 14), np.clip(1.6 * _LANES_PX / n, 7, 11)
+    bars = {**m.line(x, np.repeat(lane, 3), status, m.fade(color, 0.45), width=float(width), legend=False), "hoverinfo": "skip",
+            "connectgaps": False}
+    heads = m.dots(head, lane, status, color, size=float(size), symbol=symbol)
+    return [bars, {**heads, "hovertemplate": "%{text}<extra></extra>", "customdata": np.array([f.trial for _, f in some]),
+                   "text": [_hover(trials, f, rank.get(f.trial, "")) for _, f in some]}]
 
 
 def _to_go(lanes: list[Fate], budgets: tuple[int, ...]) -> m.Dict:
@@ -126,29 +122,30 @@ def _to_go(lanes: list[Fate], budgets: tuple[int, ...]) -> m.Dict:
 
 def _layout(fates: Fates, shown: int, lanes: list[Fate], n: int) -> m.Dict:
     budgets, rungs = fates.budgets, fates.rungs(shown)
-    own = [(rung, float(ladder(rung.r, budgets))) for rung in rungs]
     known = {rung.r: _known(fates, shown, rung.r) for rung in rungs}
-    shapes = [{"type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1,
-               "line": {"color": m.GREY, "width": 1.2, "dash": "dash"}} for _, x in own]
-    notes = [{"xref": "x", "yref": "paper", "x": x, "y": 1.0, "yanchor": "bottom", "showarrow": False, "font": {"size": 12},
-              "text": f"r{_sub(i)} = {rung.r}<br>{known[rung.r]}{f' of {rung.n}' if rung.n else ' there'}"}
-             for i, (rung, x) in enumerate(own)]
+    lines = ladder([rung.r for rung in rungs], budgets).tolist()
+    shapes = [{"type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1, "layer": "below",
+               "line": {"color": m.GREY, "width": 1.2, "dash": "dash"}} for x in lines]
+    count = {rung.r: f"r{_sub(i)} = {rung.r}<br>{known[rung.r]}{f' of {rung.n}' if rung.n else ' there'}"
+             for i, rung in enumerate(rungs)}  # as ticks: annotations would cost as much time again as all the rest
     if budgets:
         places = ladder(np.array([0, *budgets]), budgets)
         end = float(places[-1])
-        x_axis = {"tickvals": places.tolist(), "ticktext": ["0", *map(str, budgets)], "range": [-0.02 * end, 1.03 * end]}
+        x_axis = {"tickvals": places.tolist(), "ticktext": ["0", *(count.get(r, str(r)) for r in budgets)],
+                  "range": [-0.02 * end, 1.03 * end]}
         title = "steps (rungs at equal distances)"
     else:
         longest = max([1, *(f.step for f in lanes)])
         x_axis, title = {"range": [-0.02 * longest, 1.05 * longest]}, "steps"
     ticks = sorted({1, len(lanes), *(round(v) for v in m.nice(1, len(lanes), log=False) if 1 < v < 0.96 * len(lanes))})
     return {"title": m.title(_finding(fates, shown, lanes, n)), "height": HEIGHT, "hovermode": "closest", "shapes": shapes,
-            "annotations": notes, "margin": {"l": 52, "r": 22, "t": 72, "b": 78},
+            "margin": {"l": 52, "r": 28, "t": 34, "b": 96},
             "xaxis": {"title": {"text": title, "standoff": 4}, "showgrid": False, "zeroline": False, "fixedrange": True,
                       **x_axis},
             "yaxis": {"title": {"text": "rank, the best on top"}, "range": [len(lanes) + 0.7, 0.3], "tickvals": ticks,
                       "showgrid": False, "zeroline": False, "fixedrange": True},
-            "legend": {"orientation": "h", "x": 0, "y": -0.19, "yanchor": "top", "itemsizing": "constant"}}
+            "legend": {"orientation": "h", "x": 0, "y": -78 / _LANES_PX, "yanchor": "top"},
+            "showlegend": True}
 
 
 def name_of(fates: Fates, bracket: int) -> str:
@@ -170,9 +167,9 @@ def _known(fates: Fates, bracket: int, r: int) -> int:
 
 def _finding(fates: Fates, shown: int, lanes: list[Fate], n: int) -> str:
     of = [fates.by_number[k] for k in list(fates.brackets[shown])]
-    racing = [f for f in of if f.status in ("running", "promoted")]
+    racing = sum(f.status in ("running", "promoted") for f in of)
     waiting = sum(f.status == "waiting" for f in of)
-    words = [f"{len(racing)} run" + "s" * (len(racing) == 1)] if racing else []
+    words = [f"{racing} may run"] if racing else []
     words += [f"{waiting} wait" + "s" * (waiting == 1)] if waiting else []
     if not any(f.status in LIVE for f in of):
         words = [f"over, won by trial {of_best.trial}" if (of_best := order(fates, shown)[0]).losses else "over"]
@@ -202,10 +199,6 @@ def _value(trials: Trials, loss: float) -> str:
     return m.three(value)
 
 
-def _at(trials: Trials, f: Fate, r: int) -> str:
-    return f"trial {f.trial} at {_steps(r)}: {_value(trials, f.losses[r])}"
-
-
 def _hover(trials: Trials, f: Fate, rank: str) -> str:
     """Say of a trial: configuration, loss, rank, the scheduler's sentence, the last values of its curve."""
     t = trials.by_number[f.trial]
@@ -214,7 +207,9 @@ def _hover(trials: Trials, f: Fate, rank: str) -> str:
         lines.append(f"{'value' if trials.maximize else 'loss'} {_value(trials, t.curve[-1][1])} after {_steps(f.step)}"
                      + (f", {rank}" if rank else ""))
         if len(t.curve) > 1:
-            lines.append("last: " + ", ".join(_value(trials, loss) for _, loss in t.curve[-LAST:]))
+            lines.append("the last: " + ", ".join(_value(trials, loss) for _, loss in t.curve[-LAST:]))
+    if len(f.losses) > 1:
+        lines.append("on rungs: " + ", ".join(f"{_value(trials, f.losses[r])} ({r})" for r in sorted(f.losses)))
     if f.why is not None:
         lines += _wrapped(f.why.summary())
     return "<br>".join(lines)
@@ -230,7 +225,8 @@ def _wrapped(text: str) -> list[str]:
 def table(fates: Fates, bracket: int | None = None) -> m.Dict:
     """Tell the table of all brackets of the round as plain data: ``head``, ``rows`` and ``foot`` of cells.
 
-    A cell is ``[text, hint, mark]``; marks are "now" where trials run, "done" where all results are known, "" elsewhere.
+    A cell is ``[text, hint, mark]``; marks are "now" where trials are on the way, "done" where all results are known, ""
+    elsewhere.
     ``columns`` gives the bracket of each column, ``shown`` that of the picture.
     """
     shown = fates.present if bracket is None else bracket
@@ -259,14 +255,14 @@ def _cell(fates: Fates, bracket: int, i: int) -> list[str]:
     known = _known(fates, bracket, rung.r)
     running = sum(f.status in ("running", "promoted") and f.rung == i for f in of)
     hint = (f"{name_of(fates, bracket)}, rung {i + 1}: {rung.n} trial{'s' * (rung.n != 1)} to {_steps(rung.r)}; {known} known, "
-            f"{running} running")
+            f"{running} on the way")
     return [f"{rung.n} × {rung.r}", hint, "now" if running else "done" if known >= rung.n else ""]
 
 
 def _one_ladder(fates: Fates) -> m.Dict:
     """Of a scheduler without brackets: how many have come how far."""
     of = list(fates.by_number.values())
-    words = ("reached", "run there", "wait there")
+    words = ("reached it", "on the way", "wait there")
     rows = []
     for i, r in enumerate(fates.budgets):
         known = sum(r in f.losses for f in of)

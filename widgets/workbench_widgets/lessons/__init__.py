@@ -9,17 +9,19 @@ if TYPE_CHECKING:
     from workbench_widgets.lessons.cma_es import CMAESLesson as CMAESLesson
     from workbench_widgets.lessons.gaussian_process import GaussianProcessLesson as GaussianProcessLesson
     from workbench_widgets.lessons.grid_random import GridRandomLesson as GridRandomLesson
+    from workbench_widgets.lessons.hyperband_table import HyperbandTableLesson as HyperbandTableLesson
     from workbench_widgets.lessons.tpe import TPELesson as TPELesson
     from workbench_widgets.lessons.you_are_the_optimiser import YouAreTheOptimiser as YouAreTheOptimiser
 
-__all__ = ["BayesianOptimisationLesson", "CMAESLesson", "GaussianProcessLesson", "GridRandomLesson", "TPELesson",
-           "YouAreTheOptimiser"]
+__all__ = ["BayesianOptimisationLesson", "CMAESLesson", "GaussianProcessLesson", "GridRandomLesson",
+           "HyperbandTableLesson", "TPELesson", "YouAreTheOptimiser"]
 
 _HOME = {
     "BayesianOptimisationLesson": "bayesian_optimisation",
     "CMAESLesson": "cma_es",
     "GaussianProcessLesson": "gaussian_process",
     "GridRandomLesson": "grid_random",
+    "HyperbandTableLesson": "hyperband_table",
     "TPELesson": "tpe",
     "YouAreTheOptimiser": "you_are_the_optimiser",
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from workbench.events import Event
 from workbench.fates import Fates
-from workbench.plots.brackets import name_of, race, table
+from workbench.plots.brackets import few, name_of, order, race, table
 from workbench.trials import Trials
 from workbench_widgets.view import FigureView, Selection
 
@@ -56,3 +56,12 @@ class BracketsView(FatesView):
         t = table(self.fates, self._chosen)
         menu = sorted({*self.fates.brackets, *t["columns"]}) if self.fates.bracketed else []
         return {**t, "menu": [[k, name_of(self.fates, k)] for k in menu], "chosen": self._chosen, "present": self.fates.present}
+
+    def _clicked(self, click: dict[str, Any]) -> None:
+        """Pick the trial of the lane, wherever along it the click was."""
+        if click.get("trial") is None and click.get("y") is not None:
+            lanes = few(order(self.fates, self.fates.present if self._chosen is None else self._chosen))
+            lane = round(float(click["y"]))
+            if 1 <= lane <= len(lanes):
+                click = {**click, "trial": lanes[lane - 1].trial}
+        super()._clicked(click)
