@@ -22,8 +22,8 @@ from workbench.events import (
 from workbench.fidelity import catalogue
 from workbench.fidelity.brackets import Bracket, Rung
 from workbench.history import Explanation
-from workbench.lanes import Lanes, budget_of
-from workbench.schedule import finite
+from workbench.lanes import budget_of
+from workbench.schedule import Schedule, finite
 from workbench.space import Config
 
 Status = Literal["running", "promoted", "waiting", "stopped", "finished", "failed", "interrupted"]
@@ -93,10 +93,11 @@ class Fates:
         self.brackets: dict[int, list[int]] = {}
         self.plan: tuple[Bracket, ...] = ()  # the brackets of one round; none where a scheduler has no tables
         self.budgets: tuple[int, ...] = ()  # steps of all rungs, ascending
-        self._books: Lanes | None = None
-        self._untold: dict[int, list[tuple[int, float]]] = {}  # curves of trials on which no word was heard
+        self._books: Schedule | None = None
+        self._new: int | None = None  # the newest trial, while no word on it was heard
+        self._retold: set[int] = set()  # trials of an earlier session
         self._configs: dict[int, Config] = {}
-        self._lost: list[int] = []  # interrupted trials of earlier sessions that nothing has replaced
+        self._lost: list[int] = []  # those of them that were interrupted, and that nothing has replaced
         self.fold(events)
 
     def fold(self, events: Iterable[Event]) -> None:
@@ -106,8 +107,8 @@ class Fates:
                 case RunStarted() if e.scheduler:
                     self.expect(e.scheduler)
                 case TrialSuggested() if e.trial not in self.by_number:
-                    self.by_number[e.trial] = Fate(e.trial)
-                    self._untold[e.trial], self._configs[e.trial] = [], e.config
+                    self._settle()
+                    self.by_number[e.trial], self._configs[e.trial], self._new = Fate(e.trial), e.config, e.trial
                 case TrialReported() if e.trial in self.by_number:
                     self._report(self.by_number[e.trial], e)
                 case TrialJudged() if e.trial in self.by_number:
@@ -128,22 +129,23 @@ class Fates:
         if made is None:
             return
         self.plan = tuple(getattr(made, "brackets", ()))
-        self._books = Lanes(made)
-        self.budgets = self._books.budgets
+        self._books = made.schedule()
+        self.budgets = tuple(self._books.budgets)
 
     def _report(self, fate: Fate, e: TrialReported) -> None:
         if not fate.step:
             fate.first = e.step
         fate.step = budget_of(e.step, fate.first)
-        if fate.goal and fate.step >= fate.goal:
+        self._settle(fate)
+        if fate.trial in self._retold:
+            self._retell(fate, e.loss)
+        elif fate.goal and fate.step >= fate.goal:
             fate.losses.setdefault(fate.goal, finite(e.loss))
-        if fate.trial in self._untold:
-            self._untold[fate.trial].append((e.step, e.loss))
 
     def _judge(self, fate: Fate, e: TrialJudged) -> None:
         """Take a word over. What schedulers say has ``rung`` and ``goal``, of brackets ``bracket`` too; others have no rungs."""
-        if fate.trial in self._untold:
-            del self._untold[fate.trial]
+        if fate.trial == self._new:
+            self._new = None
             fate.bracket = getattr(e.why, "bracket", 0)
             self.brackets.setdefault(fate.bracket, []).append(fate.trial)
         fate.why = e.why
@@ -161,41 +163,47 @@ class Fates:
             fate.status = "promoted" if promoted else "running"
 
     def _end(self, fate: Fate, e: TrialFinished) -> None:
-        curve = self._untold.pop(fate.trial, None)
-        if curve is not None:
-            self._retell(fate, curve, e)
+        self._settle(fate)
+        if fate.trial in self._retold and self._books is not None and fate.live:
+            if e.state == "interrupted":
+                self._lost.append(fate.trial)
+            else:
+                self._books.end(fate.trial, e.loss)
         if fate.live:
             fate.status, fate.shelved = _ENDS[e.state], False
 
     # ---- trials of an earlier session ----------------------------------------------------------------------------------
 
-    def _retell(self, fate: Fate, curve: list[tuple[int, float]], e: TrialFinished) -> None:
-        """Tell the books of a trial that no word was heard of, and read off where it stands."""
-        if self._books is None or self._books.schedule is None:
+    def _settle(self, fate: Fate | None = None) -> None:
+        """Open the newest trial in the books, if something else is heard of it, or of another trial, than its first word."""
+        if self._new is None or self._books is None or (fate is not None and fate.trial != self._new):
             return
-        books = self._books.schedule
+        fate, self._new = self.by_number[self._new], None
         config = self._configs[fate.trial]
         again = next((k for k in self._lost if self._configs[k] == config), None)
         if again is not None:
             self._lost.remove(again)
-        if e.state == "interrupted":
-            self._lost.append(fate.trial)
-        begun = books.begin(fate.trial, instead_of=again)
+        begun = self._books.begin(fate.trial, instead_of=again)
         fate.why, fate.bracket = begun.why, getattr(begun.why, "bracket", 0)
         self.brackets.setdefault(fate.bracket, []).append(fate.trial)
-        for step, loss in curve:
-            budget = budget_of(step, fate.first)
-            for verdict in books.report(fate.trial, budget, loss):
-                if verdict.trial == fate.trial:
-                    fate.why = verdict.why
+        self._retold.add(fate.trial)
+        self._place(fate)
+
+    def _retell(self, fate: Fate, loss: float) -> None:
+        """Tell the books of a step, and read off where the trial stands."""
+        assert self._books is not None
+        for verdict in self._books.report(fate.trial, fate.step, loss):
+            if verdict.trial == fate.trial:
+                fate.why = verdict.why
+        self._place(fate)
+        for rung in self.rungs(fate.bracket):
+            if rung.r <= fate.step:
+                fate.losses.setdefault(rung.r, finite(loss))
+
+    def _place(self, fate: Fate) -> None:
+        assert self._books is not None
         rungs = [rung.r for rung in self.rungs(fate.bracket)]
-        for step, loss in curve:
-            for r in rungs:
-                if budget_of(step, fate.first) >= r:
-                    fate.losses.setdefault(r, finite(loss))
-        if e.state != "interrupted":
-            books.end(fate.trial, e.loss)
-        fate.goal = books.goal(fate.trial) or 0
+        fate.goal = self._books.goal(fate.trial) or 0
         fate.rung = rungs.index(fate.goal) if fate.goal in rungs else 0
 
     # ---- what views ask --------------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def explain(state: HyperbandTableState, bracket: int, rung: int, table: b.Table)
 
 def draw(state: HyperbandTableState, lit: str = "") -> dict[str, Any]:
     """Draw the brackets as ladders of configurations, and beside them, once they are shown, their costs."""
-    cell = cell_of(lit)
+    cell = cell_of(lit, state)
     table = state.table if cell is None else TABLES[cell[2]]
     at = (state.bracket, state.rung) if cell is None else cell[:2]
     rows = state.brackets(table)
@@ -147,12 +147,12 @@ def _costs(rows: tuple[b.Bracket, ...], budgets: tuple[int, ...]) -> list[m.Dict
     return data
 
 
-def cell_of(term: str) -> tuple[int, int, int] | None:
-    """Read which cell a lit term means: bracket, rung, table."""
+def cell_of(term: str, state: HyperbandTableState) -> tuple[int, int, int] | None:
+    """Read which cell a lit term means: bracket, rung, table; None for none of the present tables."""
     if not term.startswith("cell-"):
         return None
     bracket, rung, table = map(int, term.split("-")[1:])
-    return bracket, rung, table
+    return (bracket, rung, table) if rung <= state.s_max - bracket else None
 
 
 def _table(state: HyperbandTableState, t: int) -> str:
@@ -265,9 +265,8 @@ class HyperbandTableLesson(Lesson[HyperbandTableState]):
 
     def _redraw(self) -> None:
         super()._redraw()
-        cell = cell_of(self._ears.lit)
-        if cell is not None and cell[0] <= self.state.s_max:
-            self._say(explain(self.state, cell[0], cell[1], TABLES[cell[2]]))
+        cell = cell_of(self._ears.lit, self.state)
+        self._say(self.summary(self.state) if cell is None else explain(self.state, cell[0], cell[1], TABLES[cell[2]]))
 
     def controls(self) -> list[Any]:
         """Make the lesson's own buttons and choices."""

@@ -38,7 +38,7 @@ class BracketsView(FatesView):
 
     def choose(self, bracket: int | None) -> None:
         """Show this bracket, counted from 0; None: follow the present one."""
-        known = set(self.fates.brackets) | set(table(self.fates, bracket)["columns"])
+        known = {*self.fates.brackets, *table(self.fates)["columns"]}
         self._chosen = bracket if bracket in known else None
         self.touch()
 
@@ -54,7 +54,7 @@ class BracketsView(FatesView):
     def _content(self) -> dict[str, Any]:
         """Return the table, the menu of brackets, which is chosen and which is the present one."""
         t = table(self.fates, self._chosen)
-        menu = sorted({*self.fates.brackets, *t["columns"]}) if self.fates.bracketed else []
+        menu = sorted({*self.fates.brackets, *table(self.fates)["columns"]}) if self.fates.bracketed else []
         return {**t, "menu": [[k, name_of(self.fates, k)] for k in menu], "chosen": self._chosen, "present": self.fates.present}
 
     def _clicked(self, click: dict[str, Any]) -> None:
