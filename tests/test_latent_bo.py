@@ -224,3 +224,13 @@ def test_one_latent_coordinate_makes_a_map_too():
 def test_a_label_is_one_line():
     assert label({"a": 0.123456, "b": "x"}) == "a=0.1235, b=x"
     assert label({str(i): i for i in range(20)}).endswith("11=11, …")
+
+
+def test_the_map_shows_the_directions_in_which_latent_means_vary_most():
+    h = history(MIXED)
+    found = latent_of(h, q=3, steps=5, seed=0)
+    u = found.encode(MIXED.sample_unit(4096, np.random.default_rng([0, 17])))  # what it was trained on
+    z = found.model.encode(MIXED.sample_unit(4096, np.random.default_rng([0, 17])))
+    variances = np.sort(np.linalg.eigvalsh(np.cov(z.T)))[::-1]
+    np.testing.assert_allclose(np.var(found.on_map(u), axis=0, ddof=1), variances[:2], rtol=1e-6)
+    assert found.share_on_map(u) == pytest.approx(variances[:2].sum() / variances.sum())

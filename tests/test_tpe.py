@@ -219,8 +219,9 @@ def test_a_discrete_space_is_searched_through_before_anything_repeats(space):
         point = TPE().suggest(History.of(space, x, y), rng(k)).x
         x, y = np.vstack([x, point]), np.append(y, np.nansum(point))
     assert len(np.unique(np.nan_to_num(x, nan=-1).round(9), axis=0)) == size
-    again = TPE().suggest(History.of(space, x, y), rng(size)).x  # nothing is left: a repeat, no error
-    space.validate(space.from_unit(again))
+    again = TPE().suggest(History.of(space, x, y), rng(size))  # nothing is left: a repeat, no error
+    space.validate(space.from_unit(again.x))
+    assert "once more, since every configuration has been tried" in again.why.summary()
 
 
 def test_running_trials_are_not_repeated_either():

@@ -22,8 +22,9 @@ Notation
 ==========  ==================================================================
 
 Differences from the papers: scikit-learn grows the trees, with one random threshold per feature (Hutter et al. draw the
-threshold between the two values next to the best split); rows that arrive after a tree was grown go to its leaves, counted
-once, without a new split.
+threshold between the two values next to the best split), all features at every split and leaves of equal targets (they take
+a random share of the features, and stop at a least number of rows); rows that arrive after a tree was grown go to its leaves,
+counted once, without a new split.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Losses on a log scale that ends below the best of them, as SMAC's "log-scaled" run history has them.
 
-A forest that predicts averages spends its splits where losses differ most, which is among the bad ones. On this scale the
-best tenth of the losses is spread as widely as all the others::
+A forest that predicts averages spends its splits where losses differ most, which is among the bad ones. On this scale
+differences count by their size beside the distance to y_0, so those among the best losses are wide::
 
     z = (log(y - y_0) - mean) / scale,      y_0 = y_min - gap,      gap = y_5% - y_min
 

@@ -21,6 +21,7 @@ from workbench.search.gp_posterior import N_FIT, N_POSTERIOR, NOISY, best_and_ot
 from workbench.space import Array
 
 N_UNLABELLED = 4096  # random configurations that the autoencoder is trained on
+LEAST_DEVIATION = 1e-6  # of a latent coordinate: one that the encoder leaves constant cannot be divided by its own
 HALF_WIDTH = 3.0**0.5  # deviations of a latent coordinate in half a unit: as of a uniform draw, which the priors expect
 
 
@@ -35,7 +36,8 @@ class Latent:
     mean, deviation
         Of the latent means of the random configurations, (q,).
     axes
-        Their two directions of largest variance in u, for maps, (q, 2); the first alone if q = 1.
+        Their two directions of largest variance in z, for maps, (q, 2); the first alone if q = 1. Not in u: there
+        coordinates that the autoencoder leaves unused vary as much as the others.
     """
 
     model: vae.VAE
@@ -58,9 +60,15 @@ class Latent:
     def _z(self, u: Array) -> Array:
         return self.mean + (u - 0.5) * 2.0 * HALF_WIDTH * self.deviation
 
+    def share_on_map(self, u: Array) -> float:
+        """Share of the variance of latent coordinates (n, q), in z, that the map shows; 1 if they do not vary."""
+        z = self._z(u)
+        total = float(z.var(0).sum())
+        return float((z @ self.axes).var(0).sum()) / total if total else 1.0
+
     def on_map(self, u: Array) -> Array:
-        """Project latent coordinates onto the map, (n, 2), in deviations."""
-        flat = 2.0 * HALF_WIDTH * (u - 0.5) @ self.axes
+        """Project latent coordinates onto the map, (n, 2), in units of z: the decoder expects a deviation of 1."""
+        flat = (self._z(u) - self.mean) @ self.axes
         return flat if flat.shape[1] == 2 else np.hstack([flat, np.zeros_like(flat)])
 
 
@@ -119,8 +127,8 @@ def _train(history: History, q: int, steps: int, seed: int) -> Latent:
     x = history.space.sample_unit(N_UNLABELLED, np.random.default_rng([seed, 17]))
     model = vae.train(x, features_of(history.space), q=q, steps=steps, seed=seed)
     z = model.encode(x)
-    deviation = np.maximum(z.std(0), 1e-6)
-    _, _, directions = np.linalg.svd((z - z.mean(0)), full_matrices=False)
+    deviation = np.maximum(z.std(0), LEAST_DEVIATION)
+    _, _, directions = np.linalg.svd(z - z.mean(0), full_matrices=False)
     return Latent(model, z.mean(0), deviation, directions[:2].T)
 
 

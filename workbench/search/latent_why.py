@@ -17,7 +17,7 @@ N_BACKGROUND = 400  # random configurations on the map
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LatentMap:
-    """Positions are (n, 2), in deviations along the two directions in which configurations vary most; losses are the user's.
+    """Positions are (n, 2), along the two directions of z in which configurations vary most; losses are the user's.
 
     Attributes
     ----------
@@ -56,9 +56,7 @@ def latent_map(history: History, why: LatentExplanation, n: int = N_BACKGROUND) 
     def labels(points: Array) -> list[str]:
         return [label(space.from_unit(p)) for p in points]
 
-    spread = u.var(0).sum()
-    shown = (u @ latent.axes).var(0).sum()
-    return LatentMap(float(shown / spread) if spread else 1.0, latent.on_map(u), mean, labels(x),
+    return LatentMap(latent.share_on_map(u), latent.on_map(u), mean, labels(x),
                      latent.on_map(latent.encode(history.x)), history.y, labels(history.x),
                      latent.on_map(why.u[None])[0], label(space.from_unit(why.x)),
                      latent.on_map(latent.encode(why.candidates)))

@@ -11,7 +11,9 @@ step function, so nothing can be climbed by gradients::
     3. rank all, equals at random, and leave out what was tried or is running
 
 Differences from SMAC: all neighbours of all searches are scored at once, where SMAC3 looks at 2, 4, … 64 of them and takes
-the first improvement; ordered levels move by exact steps; a quarter of the points in 1 are changes of the best trials.
+the first improvement; the width σ adapts, where SMAC's is 0.2 throughout; ordered levels move by exact steps; a fifth of the
+points in 1 are changes of the best trials, and there are 2500, where the paper has 10,000; local searches start from the
+trials with the best predictions, where the paper takes those with the largest expected improvement.
 """
 
 from __future__ import annotations
@@ -26,15 +28,14 @@ from workbench.space import Array, Space
 
 Score = Callable[[Array], Array]
 
-N_RANDOM = 2000
-N_CHANGED = 500
+N_RANDOM, N_CHANGED = 2000, 500  # points of step 1
 N_PARENTS = 5  # best trials that are changed at random
 N_TRIALS = 10  # best trials that a local search starts from
 N_POINTS = 5  # best points of step 1 that one starts from
-N_MOVES = 4  # neighbours per number
-ROUNDS = 12
-PATIENCE = 3
-SIGMA, SIGMA_LEAST, SIGMA_MOST = 0.05, 0.005, 0.4
+N_MOVES = 4  # neighbours per number, as in SMAC
+ROUNDS = 12  # at most: a bound on the time of a suggestion
+PATIENCE = 3  # rounds without improvement that end a search; improvements in a row that double its σ
+SIGMA, SIGMA_LEAST, SIGMA_MOST = 0.05, 0.005, 0.4  # at first, and bounds
 SHORTLIST = 400  # ranked points that are looked through for an untried one
 
 

@@ -6,8 +6,8 @@ Bergstra, Bardenet, Bengio and Kégl (2011), "Algorithms for hyper-parameter opt
 2. Call the best ``gamma`` of the finished trials good, all others (also failed and running ones) bad.
 3. Fit a density l to the good points and a density g to the bad ones (``workbench.models.parzen``).
 4. Draw ``n_candidates`` points from l.
-5. Evaluate the one with the largest l / g that was not tried before. (The expected improvement is a monotone function
-   of l / g, eq. 2 of the paper.)
+5. Evaluate the one with the largest l / g that was not tried before. (The expected improvement is proportional to
+   1 / (gamma + (1 - gamma) g / l): section 4.1 of the paper, after eq. 3.)
 6. In a conditional space, do 2-5 for one group of parameters after the other, parents first.
 
 What a user believes (``prior``, see ``beliefs`` and ``tpe_belief``) takes the place of the flat prior in l, adds
@@ -25,14 +25,15 @@ u            a value of one parameter, in the unit cube
 Differences from the paper: l and g are densities of all parameters of a group jointly; the good trials weigh by the
 logarithm of their rank, the bad ones by how recent they are (as in hyperopt and Optuna); bandwidths have a floor of 6 %
 of the range, which for real numbers shrinks as 40 / n from 40 trials on (a fixed floor stops the search of a smooth
-function too early, a small one at the start makes it greedy); no configuration is proposed twice while others remain.
+function too early, a small one at the start makes it greedy); the best of so many candidates is taken of each group at once,
+not of each parameter; no configuration is proposed twice while others remain.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,8 @@ class TPEExplanation(Explanation):
         log l - log g of each group's candidates, and a user's belief if there is one; shape (m, number of groups).
     chosen
         Row of the candidates that was suggested: 0, unless better ones had been tried before.
+    is_repeat
+        Whether it was tried before, since everything has been.
     """
 
     gamma: float
@@ -83,6 +86,7 @@ class TPEExplanation(Explanation):
     group_scores: Array
     chosen: int
     prior: Prior = ()
+    is_repeat: bool = False
 
     @property
     def n_good(self) -> int:
@@ -106,7 +110,8 @@ class TPEExplanation(Explanation):
         branches = f", in {len(self.groups)} groups of parameters" if len(self.groups) > 1 else ""
         believed = ", your belief counted in" if self.prior else ""
         return (f"{times:.3g} times as likely among the {self.n_good} good trials as among the {self.n_bad} others: "
-                f"the best of {len(self.candidates)} candidates{skipped}{branches}{believed}.")
+                f"the best of {len(self.candidates)} candidates{skipped}{branches}{believed}."
+                + (" It is tried once more, since every configuration has been tried." if self.is_repeat else ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,21 +167,24 @@ class TPE:
             x, _ = draw_fresh(history.space, known, rng, beliefs.sample if believed else None)
             how = "start by your belief" if believed else "random start"
             return Suggestion(x, Drawn(f"{how} {n + 1} of {self.n_startup}"))
-        repeat: Suggestion | None = None
+        repeat: tuple[Array, TPEExplanation] | None = None
         for _ in range(PROPOSALS):
-            suggestion = self._propose(history, known, rng, beliefs)
-            if suggestion is None:
+            proposed = self._propose(history, known, rng, beliefs)
+            if proposed is None:
                 continue
-            if not is_in(comparable(suggestion.x), known):
-                return suggestion
-            repeat = suggestion
+            if not is_in(comparable(proposed[0]), known):
+                return Suggestion(*proposed)
+            repeat = proposed
         x, fresh = draw_fresh(history.space, known, rng)
-        if fresh or repeat is None:
+        if fresh:
             return Suggestion(x, Drawn("at random, because all candidates had been tried or were forbidden"))
-        return repeat  # everything has been tried: the most promising configuration once more
+        if repeat is None:
+            return Suggestion(x, Drawn("random repeat: all candidates were forbidden, and every configuration has been tried"))
+        x, why = repeat  # the most promising configuration once more
+        return Suggestion(x, replace(why, is_repeat=True))
 
     def _propose(self, history: History, known: Array, rng: np.random.Generator,
-                 beliefs: Beliefs) -> Suggestion | None:
+                 beliefs: Beliefs) -> tuple[Array, TPEExplanation] | None:
         """Fill one group after the other with its best candidate; None if all candidates of a group are forbidden."""
         space, groups = history.space, groups_of(history.space)
         x = np.full(len(space), np.nan)
@@ -210,7 +218,7 @@ class TPE:
             group_n_bad=tuple(len(trials.bad) for _, trials, _ in used),
             candidates=candidates, group_scores=np.stack([score for _, _, score in used], axis=1), chosen=chosen,
             prior=as_prior(self.prior))
-        return Suggestion(candidates[chosen].copy(), why)
+        return candidates[chosen].copy(), why
 
 
 def _densities(trials: GroupSplit, group: Group, floor: float, prior_weight: float,
