@@ -120,3 +120,30 @@ def test_a_scheduler_without_a_fidelity_is_refused():
 def test_an_unknown_fidelity_is_refused():
     with pytest.raises(RunError, match="must be one of"):
         wb.tune(DecisionTreeClassifier(), X, Y, fidelity="time")
+
+
+# ---- the share of the rows as a parameter ------------------------------------------------------------------------------
+
+
+def test_a_share_of_1_gives_the_ordinary_loss_and_a_smaller_one_that_of_as_many_rows():
+    config = {"max_depth": 8}
+    shared = wb.objectives.sklearn_share(DecisionTreeClassifier(), X, Y, cv=3, seed=1)
+    assert shared({**config, "share": 1.0}) == plain(DecisionTreeClassifier(), X, Y, config, cv=3, seed=1)
+    rows = Rows(DecisionTreeClassifier(), X, Y, max_steps=8, cv=3, seed=1)
+    for budget in (1, 3, 8):
+        assert shared({**config, "share": budget / 8}) == rows(config, budget)
+    assert shared({**config, "share": 1e-9}) > shared({**config, "share": 1.0})  # two rows of each class, no less
+    assert shared.fitted({**config, "share": 0.01}).score(X, Y) > 0.95
+
+
+def test_the_share_may_have_another_name_but_not_one_of_the_estimators():
+    shared = wb.objectives.sklearn_share(KNeighborsClassifier(), X, Y, share="rows", cv=3)
+    assert 0 < shared({"n_neighbors": 3, "rows": 0.5}) < 0.5
+    with pytest.raises(RunError, match="no parameter of the estimator"):
+        wb.objectives.sklearn_share(KNeighborsClassifier(), X, Y, share="p")
+
+
+@pytest.mark.parametrize("config", [{}, {"share": 0.0}, {"share": 1.5}, {"share": "all"}, {"share": True}])
+def test_a_configuration_without_a_proper_share_is_refused(config):
+    with pytest.raises(RunError, match="share"):
+        wb.objectives.sklearn_share(KNeighborsClassifier(), X, Y, cv=3)(config)

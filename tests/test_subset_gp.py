@@ -6,7 +6,15 @@ from scipy.optimize import check_grad
 from scipy.stats import multivariate_normal
 from sklearn.gaussian_process.kernels import Matern
 
-from workbench.models.subset_gp import COMMON, TREND, NegativeLogSubsetPosterior, SubsetGP, SubsetHyperparameters, fit, phi
+from workbench.models.subset_gp import (
+    COMMON,
+    TREND,
+    NegativeLogSubsetPosterior,
+    SubsetGP,
+    SubsetHyperparameters,
+    fit,
+    phi,
+)
 
 H = SubsetHyperparameters(np.array([0.5, 1.3]), np.array([[0.8, 0.0], [0.4, 0.6]]), 1e-2)
 GROUPS = np.array([0, 1])

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from workbench.search.cma_es import CMAES
     from workbench.search.differential_evolution import DifferentialEvolution
     from workbench.search.ehvi import EHVI
+    from workbench.search.fabolas import Fabolas
     from workbench.search.genetic import Genetic
     from workbench.search.gp_bo import GPBO
     from workbench.search.grid import Grid
@@ -58,6 +59,7 @@ _HOME = {
     "optimize": "api", "open": "api", "watch": "api", "tune": "automl.tune", "Run": "run", "race": "racing",
     "GPBO": "search.gp_bo", "RFBO": "search.rf_bo",
     "TPE": "search.tpe", "BOHB": "search.bohb", "OneScale": "search.one_scale",
+    "Fabolas": "search.fabolas",
     "CMAES": "search.cma_es", "Random": "search.random", "QuasiRandom": "search.quasi_random",
     "Grid": "search.grid", "recommend": "search.recommend",
     "Genetic": "search.genetic", "DifferentialEvolution": "search.differential_evolution",
@@ -72,7 +74,7 @@ _HOME = {
 }
 
 __all__ = [
-    "BOHB", "EHVI", "OneScale", "BOHAMIANN", "DNGO", "LatentBO", "MissingExtra", "NSGA2",
+    "BOHB", "EHVI", "Fabolas", "OneScale", "BOHAMIANN", "DNGO", "LatentBO", "MissingExtra", "NSGA2",
     "ASHA", "Checkpoint", "EagerHyperband", "Hyperband", "MedianStop", "Pruner", "SuccessiveHalving",
     "CMAES", "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "DifferentialEvolution", "Float", "Genetic", "Grid", "Int",
     "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from workbench.automl.fidelity import Epochs, Rows, Trees
+from workbench.automl.fidelity import Epochs, Rows, Share, Trees
 from workbench.errors import ObjectiveError
 from workbench.models.neural.extra import require_torch
 from workbench.objective import Checkpoint
@@ -38,6 +38,17 @@ def sklearn_trees(estimator: Any, X: Any, y: Any = None, *, max_steps: int, **op
 def sklearn_rows(estimator: Any, X: Any, y: Any = None, *, max_steps: int, **options: Any) -> Rows:
     """Cross-validate any estimator on ``budget / max_steps`` of the training rows."""
     return Rows(estimator, X, y, max_steps=max_steps, **options)
+
+
+def sklearn_share(estimator: Any, X: Any, y: Any = None, *, share: str = "share", **options: Any) -> Share:
+    """Cross-validate any estimator on a share of the training rows that is a parameter of the space, for ``wb.Fabolas``.
+
+    ::
+
+        space = wb.Space(C=wb.Float(1e-3, 1e3, log=True), share=wb.Float(1/64, 1, log=True))
+        wb.optimize(wb.objectives.sklearn_share(SVC(), X, y), space, algorithm=wb.Fabolas())
+    """
+    return Share(estimator, X, y, share=share, **options)
 
 
 class TorchEpochs:

@@ -12,8 +12,9 @@ training rows of the fold; its last part is what takes steps.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -164,12 +165,16 @@ class Rows(CrossValidation):
 
     def __call__(self, config: Config, budget: int) -> float:  # type: ignore[override]
         """Return the mean loss over the folds."""
+        return self._trained(config, lambda n: self.n_rows(n, budget))
+
+    def _trained(self, config: Config, n_rows: Callable[[int], int]) -> float:
+        """Mean loss over the folds with so many of each fold's training rows."""
         from sklearn.base import clone
         from sklearn.utils import _safe_indexing as rows
 
         losses = []
         for (_, valid), order in zip(self.folds, self.orders, strict=True):
-            train = order[:self.n_rows(len(order), budget)]
+            train = order[:n_rows(len(order))]
             model = clone(self.estimator).set_params(**config)
             with self._share_of_cores():
                 if self.y is None:
@@ -182,7 +187,10 @@ class Rows(CrossValidation):
 
     def n_rows(self, n: int, budget: int) -> int:
         """How many of n training rows a budget buys."""
-        return min(max(-(-n * budget // self.max_steps), MIN_ROWS * self.n_classes), n)
+        return self._enough(-(-n * budget // self.max_steps), n)
+
+    def _enough(self, wanted: int, n: int) -> int:
+        return min(max(wanted, MIN_ROWS * self.n_classes), n)
 
     @property
     def n_classes(self) -> int:
@@ -195,6 +203,44 @@ class Rows(CrossValidation):
         from sklearn.utils import _safe_indexing as rows
 
         return rows(self.y, train) if self.n_classes > 1 else None
+
+
+class Share(Rows):
+    """An objective of a configuration that says itself on which share of each fold's training rows it is trained.
+
+    At share 1 the loss is that of ordinary cross-validation. Smaller shares are contained in larger ones, and keep the proportions
+    of classes; the rows that judge are always the same.
+
+    Parameters
+    ----------
+    share
+        Name of the share, above 0 and up to 1, in the configuration. The estimator does not get it.
+    others
+        As for ``CrossValidation``.
+    """
+
+    def __init__(self, estimator: Any, X: Any, y: Any = None, *, share: str = "share", **options: Any) -> None:
+        super().__init__(estimator, X, y, max_steps=1, **options)
+        if share in self.estimator.get_params(deep=True):
+            raise RunError(f"the share of the rows needs a name that is no parameter of the estimator, got {share!r}, which "
+                           f"{type(self.estimator).__name__} has. Give another one: share='share_of_rows'.")
+        self.share = share
+
+    def __call__(self, config: Config) -> float:  # type: ignore[override]
+        """Return the mean loss over the folds."""
+        own, share = self._split(config)
+        return self._trained(own, lambda n: self._enough(math.ceil(n * share - 1e-9), n))
+
+    def fitted(self, config: Config) -> Any:
+        """Return the estimator with that configuration, fitted on all the data whatever the share."""
+        return super().fitted(self._split(config)[0])
+
+    def _split(self, config: Config) -> tuple[Config, float]:
+        share = config.get(self.share)
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0.0 < share <= 1.0:
+            raise RunError(f"a configuration needs {self.share!r}, the share of the rows, above 0 and up to 1, got {share!r}. Add "
+                           f"it to the space: {self.share}=wb.Float(1/64, 1, log=True).")
+        return {k: v for k, v in config.items() if k != self.share}, float(share)
 
 
 def mixed(rows: Sequence[int] | NDArray[Any], classes: Any, rng: np.random.Generator) -> NDArray[np.intp]:

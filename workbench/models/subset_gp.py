@@ -79,11 +79,6 @@ class SubsetHyperparameters:
         a, b, c = math.exp(p[-4]), float(p[-3]), math.exp(p[-2])
         return cls(np.exp(-0.5 * p[:-4]), np.array([[a, 0.0], [b, c]]), math.exp(p[-1]) + JITTER)
 
-    @property
-    def Sigma(self) -> Array:  # noqa: N802 - the paper's letter
-        """Covariance of the two weights, shape (2, 2)."""
-        return np.asarray(self.A @ self.A.T)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SubsetGP:
@@ -95,8 +90,8 @@ class SubsetGP:
         Inputs (n, F) and (n,), targets (n,).
     lengthscale
         One per feature, shape (F,).
-    Sigma, noise, basis
-        Covariance of the weights, variance of the noise, and which φ.
+    A, noise, basis
+        Factor of the weights' covariance Σ, variance of the noise, and which φ.
     L, alpha
         Cholesky factor of K + noise, and (K + noise)⁻¹ y.
     """
@@ -105,7 +100,7 @@ class SubsetGP:
     s: Array
     y: Array
     lengthscale: Array
-    Sigma: Array
+    A: Array
     noise: float
     basis: Basis
     L: Array
@@ -116,23 +111,22 @@ class SubsetGP:
                   basis: Basis) -> SubsetGP:
         """Condition on data; ``groups`` (F,) says which length-scale each feature uses."""
         empty = np.empty((0, 0))
-        bare = cls(Z, np.asarray(s, dtype=float), np.asarray(y, dtype=float), h.lengthscale[groups], h.Sigma, h.noise, basis,
+        bare = cls(Z, np.asarray(s, dtype=float), np.asarray(y, dtype=float), h.lengthscale[groups], h.A, h.noise, basis,
                    empty, y)
         L, noise = cholesky(bare.covariance(Z, s, Z, s), h.noise)
         alpha, _ = lapack.dpotrs(L, bare.y, lower=1)
-        return cls(Z, bare.s, bare.y, bare.lengthscale, bare.Sigma, noise, basis, L, alpha)
+        return cls(Z, bare.s, bare.y, bare.lengthscale, h.A, noise, basis, L, alpha)
 
     def covariance(self, Z: Array, s: Array, Z2: Array, s2: Array) -> Array:
         """Prior covariance of the function, shape (n, m)."""
         K = correlation_and_slope(squared_distances(Z / self.lengthscale, Z2 / self.lengthscale), "matern52")[0]
         K += COMMON + TREND * (trend_features(Z) @ trend_features(Z2).T)
-        K *= phi(s, self.basis) @ self.Sigma @ phi(s2, self.basis).T
+        K *= (phi(s, self.basis) @ self.A) @ (phi(s2, self.basis) @ self.A).T
         return K
 
     def variance(self, Z: Array, s: Array) -> Array:
         """Prior variance of the function, shape (n,)."""
-        P = phi(s, self.basis)
-        share = np.einsum("ni,ij,nj->n", P, self.Sigma, P)
+        share = ((phi(s, self.basis) @ self.A) ** 2).sum(1)
         return np.asarray((1.0 + COMMON + TREND * (trend_features(Z) ** 2).sum(1)) * share)
 
     def whitened(self, Z: Array, s: Array) -> tuple[Array, Array]:
@@ -182,7 +176,8 @@ class NegativeLogSubsetPosterior:
         scaled = self.Z * np.sqrt(theta)
         k_z, slope = correlation_and_slope(squared_distances(scaled, scaled), "matern52")
         k_z += self._common
-        Q = self.P @ h.Sigma @ self.P.T
+        B = self.P @ h.A
+        Q = B @ B.T
         K = k_z * Q
         K.flat[:: n + 1] += h.noise
         L, info = lapack.dpotrf(K, lower=1, clean=1, overwrite_a=1)
@@ -195,7 +190,7 @@ class NegativeLogSubsetPosterior:
         g = np.empty_like(p)
         g[-1] = 0.5 * W.flat[:: n + 1].sum() * (h.noise - JITTER)
         # K = k_z ∘ Φ A Aᵀ Φᵀ, so ∂L/∂A = Φᵀ (W ∘ k_z) Φ A
-        by_A = self.P.T @ (W * k_z) @ self.P @ h.A
+        by_A = self.P.T @ (W * k_z) @ B
         g[-4], g[-3], g[-2] = by_A[0, 0] * h.A[0, 0], by_A[1, 0], by_A[1, 1] * h.A[1, 1]
         S = 0.5 * W * Q * slope  # ∂L/∂r², of which the gradients by θ are matrix products, as in map_fit
         by_feature = 2.0 * theta * (S.sum(1) @ self._Z2 - np.einsum("if,if->f", self.Z, S @ self.Z))
@@ -205,7 +200,7 @@ class NegativeLogSubsetPosterior:
         return (value, g - prior_gradient) if math.isfinite(value) else (FAILED, np.zeros_like(p))
 
 
-def fit(Z: Array, s: Array, y: Array, *, groups: NDArray[np.intp], basis: Basis, max_iterations: int = 60) -> SubsetHyperparameters:
+def fit(Z: Array, s: Array, y: Array, *, groups: NDArray[np.intp], basis: Basis) -> SubsetHyperparameters:
     """Fit by maximum a posteriori, L-BFGS-B from a start with little noise and from one with much.
 
     Parameters
@@ -219,7 +214,7 @@ def fit(Z: Array, s: Array, y: Array, *, groups: NDArray[np.intp], basis: Basis,
     bounds = [BOUNDS_LOG_THETA] * objective.n_groups + [BOUNDS_LOG_A, BOUNDS_B, BOUNDS_LOG_C, BOUNDS_LOG_NOISE]
     best, best_value = objective.start(), math.inf
     for noise in (1e-3, 0.1):
-        p, value, _ = fmin_l_bfgs_b(objective, objective.start(noise), bounds=bounds, maxiter=max_iterations, pgtol=1e-2, factr=1e9)
+        p, value, _ = fmin_l_bfgs_b(objective, objective.start(noise), bounds=bounds, maxiter=60, pgtol=1e-2, factr=1e9)
         if value < min(FAILED, best_value - 1e-3):
             best, best_value = p, value
     return SubsetHyperparameters.of(best)

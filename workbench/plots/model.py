@@ -16,12 +16,15 @@ from workbench.plots.figure import empty, safe
 from workbench.plots.fronts import fronts
 from workbench.plots.gain import gain
 from workbench.plots.latent import latent
+from workbench.plots.shares import shares
 from workbench.plots.swarm import Plane, differences, swarm
 from workbench.search.bohb import BOHBExplanation
 from workbench.search.bohb import densities as bohb_densities
 from workbench.search.cma_why import CMAExplanation
 from workbench.search.differential_evolution import DEExplanation
 from workbench.search.ehvi_why import EHVIExplanation, front_slice
+from workbench.search.fabolas import FabolasExplanation
+from workbench.search.fabolas_why import share_slices
 from workbench.search.genetic import GeneticExplanation
 from workbench.search.latent_bo import LatentExplanation
 from workbench.search.latent_why import latent_map
@@ -75,6 +78,8 @@ def model(history: History, why: Explanation | None, name: str, name_y: str | No
         case GeneticExplanation():
             lines = () if trials is None else evolution.descent(trials, history.space)
             return evolution.family(history, why, name, axis(history.space, name), lines=lines, sign=sign)
+        case FabolasExplanation():
+            return shares(share_slices(history, why), why, sign=sign)
         case EHVIExplanation():
             return gain(front_slice(history, why, name), why.gain, _goals(history, maximize, trials))
         case NSGA2Explanation():

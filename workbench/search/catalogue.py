@@ -12,6 +12,7 @@ from workbench.search.bohb import BOHB
 from workbench.search.cma_es import CMAES
 from workbench.search.differential_evolution import DifferentialEvolution
 from workbench.search.ehvi import EHVI
+from workbench.search.fabolas import Fabolas
 from workbench.search.genetic import Genetic
 from workbench.search.gp_bo import GPBO
 from workbench.search.grid import Grid
@@ -27,7 +28,7 @@ from workbench.search.tpe import TPE
 
 ALGORITHMS: dict[str, type[Any]] = {c.__name__: c for c in (
     GPBO, RFBO, TPE, CMAES, Random, Grid, QuasiRandom, Genetic, DifferentialEvolution, ParticleSwarm, NSGA2, EHVI,
-    DNGO, BOHAMIANN, LatentBO, BOHB, OneScale)}
+    DNGO, BOHAMIANN, LatentBO, BOHB, OneScale, Fabolas)}
 
 LABELLED: dict[str, Algorithm] = {
     "GP-BO · log-EI": GPBO(),
@@ -43,6 +44,7 @@ LABELLED: dict[str, Algorithm] = {
     "TPE": TPE(),
     "TPE · all budgets": OneScale(TPE()),
     "BOHB": BOHB(),
+    "FABOLAS": Fabolas(),
     "CMA-ES": CMAES(),
     "Genetic algorithm": Genetic(),
     "Differential evolution": DifferentialEvolution(),
