@@ -233,7 +233,7 @@ class Results:
                                       for t in self.pareto), "]", ""]
         if self._settings.space is not None:
             name = "" if self.name is None else f", name={self.name + ' again'!r}"
-            algorithm = f"algorithm=wb.{catalogue.code(self.algorithm)}, " if catalogue.knows(self.algorithm) else ""
+            algorithm = f"algorithm={catalogue.code(self.algorithm, 'wb.')}, " if catalogue.knows(self.algorithm) else ""
             lines += ["# the search again (objective: your function, config -> loss):",
                       f"# run = wb.optimize(objective, space, {algorithm}n_trials={self.n_trials}, "
                       f"seed={self.seed}, direction={self.direction!r}{name})"]

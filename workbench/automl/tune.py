@@ -93,7 +93,7 @@ class TuneRun(Run):
             y = "" if self.cross_validation.y is None else ", y"
             lines += [*imports, "", f"# trial {best.number}: {self.cross_validation.loss} = {best.loss!r}", *made,
                       f"model.fit(X{y})", ""]
-        algorithm = f"algorithm=wb.{catalogue.code(self.algorithm)}, " if catalogue.knows(self.algorithm) else ""
+        algorithm = f"algorithm={catalogue.code(self.algorithm, 'wb.')}, " if catalogue.knows(self.algorithm) else ""
         lines += ["# the search again:", "import workbench as wb", "", f"space = {space!r}",
                   f"# run = wb.tune(estimator, X, y, space=space, {algorithm}n_trials={self.n_trials}, seed={self.seed})"]
         return "\n".join(lines) + "\n"

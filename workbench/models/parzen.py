@@ -68,7 +68,7 @@ class Axis:
         if isinstance(param, Choice):
             return cls("level" if param.ordered else "choice", param.levels(), param.edges())
         if param.low == param.high:
-            return cls("level", np.array([param.to_unit(param.low)]), np.array([0.0, 1.0]))
+            return cls("level", param.encode([param.low]), np.array([0.0, 1.0]))
         if param.n_levels is None or param.n_levels > MAX_TABLE:
             return cls()
         return cls("level", param.snap(param.levels()), param.edges())

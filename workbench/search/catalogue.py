@@ -67,21 +67,25 @@ def label(algorithm: Any) -> str:
     for text, known in LABELLED.items():
         if algorithm == known:
             return text
-    if knows(algorithm):
-        return code(algorithm)
     name = type(algorithm).__name__
+    if ALGORITHMS.get(name) is type(algorithm):
+        return code(algorithm)
     return name if callable(getattr(algorithm, "suggest", None)) else f"Optuna's {name}"
 
 
 def knows(algorithm: Any) -> bool:
-    """Whether the algorithm is one of the catalogue, so that its name and arguments make it again."""
-    return ALGORITHMS.get(type(algorithm).__name__) is type(algorithm)
+    """Whether the algorithm, and one that it asks, is of the catalogue, so that name and arguments make it again."""
+    cls = type(algorithm)
+    return ALGORITHMS.get(cls.__name__) is cls and all(knows(getattr(algorithm, k)) for k in _inner(cls))
 
 
-def code(algorithm: Any) -> str:
-    """Write one of ours as code with the arguments that differ from the defaults: ``GPBO(acquisition='ei')``."""
-    parts = (f"{k}={code(v) if knows(v) else repr(v)}" for k, v in _changed(algorithm).items())
-    return f"{type(algorithm).__name__}({', '.join(parts)})"
+def code(algorithm: Any, module: str = "") -> str:
+    """Write one of ours as code with the arguments that differ from the defaults: ``GPBO(acquisition='ei')``.
+
+    ``module`` comes before each name, such as ``"wb."``.
+    """
+    parts = (f"{k}={code(v, module) if knows(v) else repr(v)}" for k, v in _changed(algorithm).items())
+    return f"{module}{type(algorithm).__name__}({', '.join(parts)})"
 
 
 def to_json(algorithm: Any) -> dict[str, Any]:
@@ -93,8 +97,6 @@ def to_json(algorithm: Any) -> dict[str, Any]:
     if not knows(algorithm):
         return {"type": name, "foreign": True}
     inner = {k: to_json(getattr(algorithm, k)) for k in _inner(type(algorithm))}
-    if any(kept.get("foreign") for kept in inner.values()):
-        return {"type": name, "foreign": True}
     return {"type": name, **_changed(algorithm), **inner}
 
 

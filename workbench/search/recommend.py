@@ -93,8 +93,8 @@ class Recommendation:
 
     def _repr_html_(self) -> str:
         items = "".join(f"<li>{html.escape(reason)}</li>" for reason in self.reasons)
-        name, code = html.escape(self.label), html.escape(catalogue.code(self.algorithm))
-        return f"<p><b>{name}</b> <code>wb.{code}</code></p><ul>{items}</ul>"
+        name, code = html.escape(self.label), html.escape(catalogue.code(self.algorithm, 'wb.'))
+        return f"<p><b>{name}</b> <code>{code}</code></p><ul>{items}</ul>"
 
 
 def recommend(space: Space | None, objective_kind: ObjectiveKind = "function", budget: int | None = 50, *,
