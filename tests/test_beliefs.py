@@ -203,7 +203,8 @@ def test_any_configuration_of_any_space_can_be_a_belief(space, seed, data):
 # ---- algorithms that carry a prior -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("algorithm", [wb.GPBO, wb.TPE])
+@pytest.mark.parametrize("algorithm", [wb.GPBO, wb.TPE, lambda prior: wb.OneScale(wb.TPE(prior=prior))],
+                         ids=["GPBO", "TPE", "TPE asked by another"])
 def test_a_prior_that_does_not_fit_the_space_is_refused_when_a_run_is_made_or_changed(algorithm):
     space = wb.Space(x=wb.Float(0, 1), y=wb.Float(0, 1))
     for prior, says in (({"lr": 0.1}, r"names 'lr'.*There are \['x', 'y'\]"), ({"x": 2.0}, "the prior of 'x' does not fit")):
@@ -234,4 +235,5 @@ def test_within_a_part_of_the_space_only_what_is_about_it_counts():
     assert within_space(wb.TPE(prior=SAID), part) == wb.TPE(prior={"x": SAID["x"]})
     assert within_space(wb.TPE(prior={"x": 1.0}), part) == wb.TPE(prior={"x": 1.0})
     assert within_space(wb.Random(), part) == wb.Random()
+    assert within_space(wb.OneScale(wb.TPE(prior=SAID)), part) == wb.OneScale(wb.TPE(prior={"x": SAID["x"]}))
     check_prior(wb.Random(), part)

@@ -277,12 +277,21 @@ def prior_of(algorithm: Any) -> Prior:
 
 
 def check_prior(algorithm: Any, space: Space) -> None:
-    """Raise SpaceError if an algorithm's prior names a parameter that the space lacks, or a value that one cannot have."""
+    """Raise SpaceError if an algorithm's prior names a parameter that the space lacks, or a value that one cannot have.
+
+    An algorithm that asks another one holds it as ``algorithm``; that one's prior is checked too.
+    """
     Beliefs.of(space, prior_of(algorithm))
+    asked = getattr(algorithm, "algorithm", None)
+    if asked is not None:
+        check_prior(asked, space)
 
 
 def within_space(algorithm: Any, space: Space) -> Any:
     """Return the algorithm with what its prior says of the parameters of ``space``, which is a part of the whole one."""
+    asked = getattr(algorithm, "algorithm", None)
+    if asked is not None and (part := within_space(asked, space)) is not asked:
+        algorithm = replace(algorithm, algorithm=part)
     prior = prior_of(algorithm)
     about = tuple((name, said) for name, said in prior if name in space.params)
     return algorithm if len(about) == len(prior) else replace(algorithm, prior=about)
