@@ -20,20 +20,23 @@ def test_only_every_second_data_set_and_no_short_curve_is_measured(tmp_path):
     np.testing.assert_allclose(curve.accuracies, 0.5 + np.arange(12) / 100)
 
 
-def test_without_the_table_nothing_is_measured(monkeypatch, capsys, tmp_path):
+def test_without_the_table_only_the_curves_over_epochs_are_measured(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv(learning_curves.VARIABLE, str(tmp_path / "absent.csv"))
-    assert learning_curves.run(full=False) == []
+    monkeypatch.setattr(learning_curves, "trained", lambda n: [LearningCurve(0, SIZES, 1 - 0.5 / SIZES, np.ones(10))] * 2)
+    calibration, stopping = learning_curves.run(full=False)
+    assert [row[1] for row in calibration.rows] == ["posterior", "pow3", "last value"] * 3
+    assert [row[0] for row in stopping.rows] == ["posterior", "last value", "pow3"]
     assert "set LCDB_ACCURACY" in capsys.readouterr().out
 
 
 def test_stops_are_counted_and_wrong_ones_found():
-    good = LearningCurve(1, SIZES, np.full(10, 0.8))
-    worse = LearningCurve(1, SIZES, np.full(10, 0.7))
-    late = LearningCurve(1, SIZES, np.linspace(0.1, 0.9, 10))
+    good = LearningCurve(1, SIZES, np.full(10, 0.8), SIZES)
+    worse = LearningCurve(1, SIZES, np.full(10, 0.7), SIZES)
+    late = LearningCurve(1, SIZES, np.linspace(0.1, 0.9, 10), SIZES)
     tally = Tally()
     race([good, worse, late], by_last_value, tally)
     assert (tally.curves, tally.stopped, tally.wrong) == (3, 2, 1)
-    assert (tally.points, tally.points_run) == (30, 20)  # both stopped at the first look, after five points
+    assert (tally.points, tally.points_run) == (30, 20) and (tally.cost, tally.cost_run) == (165, 85)  # both stopped at the first look, after five points
     assert tally.lost == [pytest.approx(0.1)]
 
 
