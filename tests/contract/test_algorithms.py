@@ -21,6 +21,7 @@ ALGORITHMS = {"random": wb.Random(), "grid": wb.Grid(k=5), "gp": wb.GPBO(n_start
               "dngo": wb.DNGO(n_startup=5, n_networks=2, steps=10), "latent": wb.LatentBO(n_startup=5, steps=10),
               "bohamiann": wb.BOHAMIANN(n_startup=5, n_steps=20, n_chains=2),
               "bohb": wb.BOHB(rho=0.1), "one scale": wb.OneScale(wb.TPE(n_startup=5)),
+              "fabolas": wb.Fabolas(n_startup=2), "entropy search": wb.Fabolas(share=None),
               "fine grid": wb.Grid(k=2, refine=True), "sobol": wb.QuasiRandom(), "halton": wb.QuasiRandom("halton")}
 SPACES = {
     "floats": wb.Space(x=wb.Float(0, 1), lr=wb.Float(1e-5, 1, log=True)),
@@ -33,7 +34,17 @@ SPACES = {
                        forbidden=[{"algo": "svm", "kernel": "linear"}, {"depth": [1, 2, 3, 4]}]),
     "one value": wb.Space(x=wb.Float(2, 2), c=wb.Choice("only"), n=wb.Int(0, 9)),
 }
-CASES = [pytest.param(a, s, id=f"{n}-{m}") for n, a in ALGORITHMS.items() for m, s in SPACES.items()]
+
+
+def served(algorithm, space):
+    """The space, with a share of the data for an algorithm that needs one."""
+    if getattr(algorithm, "share", None) is None:
+        return space
+    return wb.Space({**{name: space[name] for name in space}, algorithm.share: wb.Float(1 / 64, 1, log=True)},
+                    forbidden=space.forbidden)
+
+
+CASES = [pytest.param(a, served(a, s), id=f"{n}-{m}") for n, a in ALGORITHMS.items() for m, s in SPACES.items()]
 every_case = pytest.mark.parametrize(("algorithm", "space"), CASES)
 
 
@@ -138,8 +149,9 @@ def test_nothing_is_kept_or_changed(algorithm, space):
 
 @pytest.mark.parametrize("algorithm", [pytest.param(a, id=n) for n, a in ALGORITHMS.items()])
 def test_a_used_up_space_ends_or_goes_on_but_does_not_break(algorithm):
-    space = wb.Space(a=wb.Choice("x", "y"), b=wb.Int(0, 1))
-    x = space.to_unit([{"a": a, "b": b} for a in "xy" for b in (0, 1)])
+    space = served(algorithm, wb.Space(a=wb.Choice("x", "y"), b=wb.Int(0, 1)))
+    full = {"share": 1.0} if "share" in space else {}
+    x = space.to_unit([{"a": a, "b": b, **full} for a in "xy" for b in (0, 1)])
     history = History.of(space, np.repeat(x, 3, axis=0), np.arange(12.0))
     try:
         check(space, ask(algorithm, history))

@@ -25,6 +25,7 @@ ALGORITHMS = {
     # few start-up trials: the suites tell few trials, and the models should be met too
     "TPE": wb.TPE(n_startup=2),
     "BOHB": wb.BOHB(rho=0.1),
+    "Fabolas": wb.Fabolas(share=None, n_startup=2),  # the suites' spaces have no share of the data
     "OneScale": wb.OneScale(wb.TPE(n_startup=2)),
     "CMAES": wb.CMAES(population=4),
     "Genetic": wb.Genetic(population_size=2),

@@ -208,8 +208,8 @@ class Rows(CrossValidation):
 class Share(Rows):
     """An objective of a configuration that says itself on which share of each fold's training rows it is trained.
 
-    At share 1 the loss is that of ordinary cross-validation. Smaller shares are contained in larger ones, and keep the proportions
-    of classes; the rows that judge are always the same.
+    At share 1 the loss is that of ordinary cross-validation. Smaller shares are contained in larger ones, and keep the
+    proportions of classes; the rows that judge are always the same.
 
     Parameters
     ----------
@@ -238,8 +238,8 @@ class Share(Rows):
     def _split(self, config: Config) -> tuple[Config, float]:
         share = config.get(self.share)
         if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0.0 < share <= 1.0:
-            raise RunError(f"a configuration needs {self.share!r}, the share of the rows, above 0 and up to 1, got {share!r}. Add "
-                           f"it to the space: {self.share}=wb.Float(1/64, 1, log=True).")
+            raise RunError(f"a configuration needs {self.share!r}, the share of the rows, above 0 and up to 1, got {share!r}. "
+                           f"Add it to the space: {self.share}=wb.Float(1/64, 1, log=True).")
         return {k: v for k, v in config.items() if k != self.share}, float(share)
 
 

@@ -47,7 +47,8 @@ def shares(s: ShareSlices, why: FabolasExplanation, *, sign: float = 1.0) -> dic
         middle = sum(ROOMS["2"]) / 2
         layout["yaxis2"] |= {"visible": False}
         layout["annotations"] = [{"xref": "paper", "yref": "paper", "x": 0.5, "y": middle, "showarrow": False,
-                                  "font": {"color": m.GREY}, "text": "No seconds are known: they are taken to grow with the share."}]
+                                  "font": {"color": m.GREY},
+                                  "text": "No seconds are known: they are taken to grow with the share."}]
     return {"data": data, "layout": layout}
 
 

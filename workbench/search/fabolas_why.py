@@ -47,7 +47,8 @@ class FabolasExplanation(Explanation):
     overhead_s
         Seconds that every trial takes besides its training.
     lengthscale, factor, noise, cost_lengthscale, cost_factor, cost_noise
-        Hyperparameters of both processes (``factor`` is A of ``models/subset_gp.py``); those of seconds are empty where none are known.
+        Hyperparameters of both processes (``factor`` is A of ``models/subset_gp.py``); those of seconds are empty where none are
+        known.
     note
         Why the gain did not decide, if so.
     """
