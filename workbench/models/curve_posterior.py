@@ -25,14 +25,16 @@ Notation
 Differences from the paper:
 
 * The weights sum to 1 and have a Dirichlet prior with parameter ``CONCENTRATION`` below 1, as independent gamma variables that
-  are normalised. With the paper's flat prior each of eleven families gets about 1/11, is hardly held by the data, and eleven
-  loose curves average to a band that is too narrow.
+  are normalised: a few families may carry a curve. Under the paper's flat prior each of eleven gets about 1/11 and is hardly
+  held by the data.
 * The parameters' prior is flat within a box; the paper's has no bounds for most, and then no finite mass.
 * The last value at T is compared with the first point *and* with the last, and a fall costs like a normal tail of deviation
   ``FALL`` instead of being forbidden: every walker has a density to start from.
 * σ² has a weak inverse gamma prior, so that a curve without noise does not end in a division by zero.
 * The moves are of blocks of 3 to 5 coordinates. The authors' program moves all 48 at once, with 100 walkers for 2,500 steps from
   within 1e-6 of one point; a stretch move of so many coordinates is rarely taken.
+* The chain is short, for its price: it widens the fits in the directions that the data leave open, and stops before it has
+  converged. A chain of twenty times the length still moves upwards and widens (benchmarks/RESULTS.md).
 """
 
 from __future__ import annotations
