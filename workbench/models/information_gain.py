@@ -50,7 +50,7 @@ TINY = 1e-12
 
 def entropy(p: Array) -> Array:
     """Entropy in bits along the last axis."""
-    return -np.sum(p * np.log2(np.where(p > 0, p, 1.0)), axis=-1)
+    return np.asarray(-np.sum(p * np.log2(np.where(p > 0, p, 1.0)), axis=-1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,4 +108,4 @@ class InformationGain:
         K, P, (M, R) = len(Z), len(self.omega), self.F.shape
         smallest = self.moved(Z, s).argmin(axis=-1).reshape(K * P, M)
         p = np.bincount((smallest + R * np.arange(K * P)[:, None]).ravel(), minlength=K * P * R).reshape(K, P, R) / M
-        return np.maximum(entropy(p.mean(axis=1)) - entropy(p).mean(axis=1), 0.0)
+        return np.asarray(np.maximum(entropy(p.mean(axis=1)) - entropy(p).mean(axis=1), 0.0))
