@@ -21,7 +21,8 @@ from benchmarks.table import machine
 
 PARTS = {"suggest": "suggest", "engine": "engine", "imports": "imports", "memory": "memory", "regret": "regret",
          "several_losses": "several_losses", "multi_fidelity": "multi_fidelity", "fabolas": "fabolas",
-         "learning_curves": "learning_curves", "browser": "browser_latency"}
+         "learning_curves": "learning_curves", "browser": "browser_latency",
+         "race_view": "race_view"}
 
 
 def main(argv: list[str] | None = None) -> int:
