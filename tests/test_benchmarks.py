@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import workbench as wb
-from benchmarks import __main__, adapters, multi_fidelity, regret, several_losses, suggest
+from benchmarks import __main__, adapters, fabolas, multi_fidelity, regret, several_losses, suggest
 from benchmarks.table import Table, measure, ratio
 from workbench.fidelity.brackets import cost
 from workbench.fidelity.halving import SuccessiveHalving
@@ -159,3 +159,20 @@ def test_shares_of_the_best_volume_grow_with_the_trials_and_are_printed_with_the
     row, = several_losses.table(measured, 2).rows
     assert row[:2] == ["zdt1", "Random"]
     assert row[2].startswith(f"{share[:, 0].mean():.3f} ± ")
+
+
+def test_regret_by_training_time_is_that_of_the_incumbent_on_all_the_data_at_that_time():
+    """Loss is |log10 C| on all the data, every training on all of them takes 2 s; a list of points is tried in turn."""
+    shape = (len(fabolas.C), len(fabolas.GAMMA), len(fabolas.SHARES))
+    losses = np.broadcast_to(np.abs(fabolas.C)[:, None, None], shape)
+    measured = fabolas.Measured(losses, np.broadcast_to(2.0 * fabolas.SHARES, shape))
+    assert measured({"C": 1e3, "gamma": 0.02}) == pytest.approx((3.0, 2.0))
+    assert measured({"C": 10.0**0.6, "gamma": 0.02, "share": 2.0**-2.5}) == pytest.approx((0.6, 2.0**-1.5))
+
+    class Listed:
+        def suggest(self, history, rng):
+            u = [1.0, 0.8, 0.9, 0.5]
+            return SimpleNamespace(x=np.array([u[min(len(history), 3)], 0.5]))
+
+    r = fabolas.regrets(measured, Listed(), fabolas.SPACE, fabolas.best_seen, seed=0)
+    np.testing.assert_allclose(r, [3.0, 1.8, 1.8, 0.0, 0.0, 0.0], atol=1e-9)
