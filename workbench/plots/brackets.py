@@ -269,6 +269,6 @@ def _one_ladder(fates: Fates) -> m.Dict:
         running = sum(f.status in ("running", "promoted") and f.rung == i for f in of)
         waiting = sum(f.status == "waiting" and f.rung == i for f in of)
         mark = "now" if running else ""
-        rows.append([[f"r = {r}", "", ""], [str(known), "", mark], [str(running), "", mark], [str(waiting), "", mark]])
+        rows.append([[f"r = {r}", "", ""], [str(known), "", ""], [str(running), "", mark], [str(waiting), "", ""]])
     head = [["", "", ""], *([word, "", ""] for word in words)]
     return {"head": head if rows else [], "rows": rows, "foot": [], "columns": [], "shown": 0, "words": ""}
