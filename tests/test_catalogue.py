@@ -57,3 +57,21 @@ def test_what_is_only_called_like_one_of_ours_is_not_written_as_ours():
 def test_what_makes_no_algorithm_is_refused(data):
     with pytest.raises(StorageError):
         catalogue.from_json(data)
+
+
+# ---- what a panel offers ---------------------------------------------------------------------------------------------
+
+
+def test_a_panel_offers_what_makes_sense_for_the_run():
+    space = wb.Space(x=wb.Float(0, 1))
+    one, two = catalogue.offered(space), catalogue.offered(space, n_losses=2)
+    assert "GP-BO · log-EI" in one
+    assert not {"BOHB", "TPE · all budgets", "NSGA-II", "FABOLAS"} & set(one)
+    assert set(two) == {"NSGA-II", "GP · expected hypervolume", "Random", "Sobol", "Halton"}
+    assert {"BOHB", "TPE · all budgets", "TPE"} <= set(catalogue.offered(space, scheduled=True))
+    assert "FABOLAS" in catalogue.offered(wb.Space(x=wb.Float(0, 1), share=wb.Float(0.1, 1)))
+
+
+def test_what_needs_torch_is_not_offered_without_it(monkeypatch):
+    monkeypatch.setattr(catalogue, "has_torch", lambda: False)
+    assert not [text for text in catalogue.offered(wb.Space(x=wb.Float(0, 1))) if "DNGO" in text or "BOHAMIANN" in text]

@@ -188,7 +188,8 @@ class RunPanel(anywidget.AnyWidget):
             "best_trial": None if best is None else best.number,
             "pareto": len(trials.pareto) if run.goals.several else None, "maximize": trials.maximize,
             "elapsed_s": int(run.elapsed_s), "eta_s": self._eta_s(), "algorithm": catalogue.label(run.algorithm),
-            "algorithms": [] if self.editor is None else list(catalogue.LABELLED),
+            "algorithms": [] if self.editor is None or run.space is None else catalogue.offered(
+                run.space, n_losses=len(run.goals), scheduled=run.scheduler is not None),
             "workers": run.n_workers, "n_parameters": 0 if run.space is None else len(run.space), "advice": self._advice(),
             "scheduler": schedulers.label(run.scheduler), "pausing": run.pausing, "waiting": waiting,
             "ready": max(trials.n_running - running - waiting, 0),

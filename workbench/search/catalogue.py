@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 from workbench.errors import StorageError
-from workbench.history import Algorithm
+from workbench.history import Algorithm, refusal
 from workbench.search.bohb import BOHB
 from workbench.search.cma_es import CMAES
 from workbench.search.differential_evolution import DifferentialEvolution
@@ -25,6 +27,7 @@ from workbench.search.quasi_random import QuasiRandom
 from workbench.search.random import Random
 from workbench.search.rf_bo import RFBO
 from workbench.search.tpe import TPE
+from workbench.space import Space
 
 ALGORITHMS: dict[str, type[Any]] = {c.__name__: c for c in (
     GPBO, RFBO, TPE, CMAES, Random, Grid, QuasiRandom, Genetic, DifferentialEvolution, ParticleSwarm, NSGA2, EHVI,
@@ -57,6 +60,28 @@ LABELLED: dict[str, Algorithm] = {
     "Sobol": QuasiRandom(),
     "Halton": QuasiRandom("halton"),
 }
+
+
+FOR_BUDGETS, FOR_LOSSES = ("TPE · all budgets", "BOHB"), ("NSGA-II", "GP · expected hypervolume")
+NEED_TORCH = (DNGO, BOHAMIANN, LatentBO)
+
+
+def offered(space: Space, *, n_losses: int = 1, scheduled: bool = False) -> list[str]:
+    """Name the algorithms that make sense for a run: for so many losses, with a scheduler or without, with what is installed."""
+    torch, out = has_torch(), []
+    for text, algorithm in LABELLED.items():
+        other = (refusal(algorithm, n_losses) or (text in FOR_BUDGETS and not scheduled) or (text in FOR_LOSSES and n_losses == 1)
+                 or (isinstance(algorithm, NEED_TORCH) and not torch)
+                 or (isinstance(algorithm, Fabolas) and algorithm.share not in space.names))
+        if not other:
+            out.append(text)
+    return out
+
+
+@cache
+def has_torch() -> bool:
+    """Whether torch is installed; it is not imported."""
+    return find_spec("torch") is not None
 
 
 def label(algorithm: Any) -> str:
