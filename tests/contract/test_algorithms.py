@@ -32,7 +32,7 @@ SPACES = {
                        gamma=wb.Float(1e-4, 1, log=True, when={"algo": "svm", "kernel": "rbf"}),
                        depth=wb.Int(1, 12, when={"algo": ["forest"]}), leaf=wb.Int(1, 9, when={"depth": [10, 11, 12]}),
                        forbidden=[{"algo": "svm", "kernel": "linear"}, {"depth": [1, 2, 3, 4]}]),
-    "one value": wb.Space(x=wb.Float(2, 2), c=wb.Choice("only"), n=wb.Int(0, 9)),
+    "one value": wb.Space(x=wb.Float(2, 2), c=wb.Choice("only"), n=wb.Int(0, 99)),
 }
 
 
