@@ -35,7 +35,7 @@ def test_a_space_with_fewer_configurations_than_trials_is_tried_whole():
     (MIXED, "function", 8, wb.QuasiRandom()),
     (MIXED, "function", 60, wb.GPBO()),
     (MIXED, "steps", None, wb.GPBO()),
-    (MIXED, "function", 5000, wb.TPE()),
+    (MIXED, "function", 5000, wb.CMAES()),
     (wb.Space({f"x{i}": wb.Float(0, 1) for i in range(60)}), "function", 200, wb.TPE()),
     (None, "optuna", 50, wb.TPE()),
 ])

@@ -4,7 +4,7 @@
 
     no more configurations than trials?      try them all
     fewer trials than a model needs?         quasi-random points
-    thousands of trials?                     TPE: the model must cost less than the trials
+    thousands of trials?                     CMA-ES: it goes on getting better where models of all trials come to rest
     space made on the way, or very large?    TPE
     otherwise                                GP-BO: low-dimensional, conditional and mixed spaces alike
 
@@ -38,6 +38,7 @@ from workbench.history import Algorithm
 from workbench.objective import takes_budget
 from workbench.schedule import Scheduler
 from workbench.search import catalogue
+from workbench.search.cma_es import CMAES
 from workbench.search.ehvi import EHVI
 from workbench.search.gp_bo import GPBO
 from workbench.search.gp_candidates import all_configs
@@ -51,7 +52,7 @@ from workbench.space import Space
 ObjectiveKind = Literal["function", "steps", "optuna"]
 
 FEW_TRIALS = 10  # a model begins after so many
-MANY_TRIALS = 1000  # beyond, a Gaussian process no longer knows all trials
+MANY_TRIALS = 1000  # beyond, a Gaussian process no longer knows all trials; CMA-ES was ahead of TPE (benchmarks/RESULTS.md)
 MANY_PARAMETERS = 40  # beyond, a Gaussian process has too little to go by
 MANY_TRIALS_OF_SEVERAL = 300  # beyond, generations have learnt enough, and a process for each loss costs more and more
 MOST_STEPS_RATIO = 27  # of the most to the fewest steps: three halvings by three
@@ -186,8 +187,8 @@ def _choose(space: Space | None, budget: int | None) -> tuple[Algorithm, list[st
         return QuasiRandom(), [f"{seen}; only {trials}.", "A model has nothing to learn from yet: evenly spread points are "
                                "the safest."]
     if budget is not None and budget > MANY_TRIALS:
-        return TPE(), [f"{seen}; {trials}.", "With so many trials they must be cheap, and so must be the algorithm: TPE's cost "
-                       "grows slowly, and it knows categories and conditions."]
+        return CMAES(), [f"{seen}; {trials}.", "With so many trials they must be cheap, and so must be the algorithm: CMA-ES "
+                         "costs next to nothing, gets better to the end, and ours knows choices and conditions."]
     if len(space) > MANY_PARAMETERS:
         return TPE(), [f"{seen}; {trials}.", f"With more than {MANY_PARAMETERS} parameters a Gaussian process has too little to "
                        "go by; TPE models few at a time."]
