@@ -113,7 +113,7 @@ def searches() -> dict[str, tuple[Any, Space, Callable[[History], Config]]]:
 def table(measured: Measured, seeds: int) -> Table:
     """Run all searches."""
     out = Table("fabolas", f"SVM on digits: regret on all the data by training time, median (worst) of {seeds} seeds, in %",
-                ["search", *(f"{t:g} trainings" for t in CHECKPOINTS)])
+                ["search", *(f"{t:g} training{'s' * (t != 1)}" for t in CHECKPOINTS)])
     for name, (algorithm, space, incumbent) in searches().items():
         r = 100 * np.array([regrets(measured, algorithm, space, incumbent, seed) for seed in range(seeds)])
         out.rows.append([name, *(f"{a:.2f} ({b:.2f})" for a, b in zip(np.median(r, axis=0), r.max(axis=0), strict=True))])
