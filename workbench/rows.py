@@ -56,7 +56,7 @@ class Rows:
 
     def append(self, number: int, config: Mapping[str, Any], loss: Loss | None, steps: int = 1,
                at: Array | None = None, seconds: float = math.nan) -> None:
-        """Add a finished trial; ``at`` are its losses at the budgets. No loss, or nan in it, counts as +inf: the worst there is."""
+        """Add a finished trial; ``at`` are its losses at the budgets. No loss, or nan in it, counts as +inf, the worst."""
         n = len(self.numbers)
         if n == len(self._y):
             self._x = np.concatenate([self._x, np.empty_like(self._x)])

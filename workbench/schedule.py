@@ -16,9 +16,9 @@ goal     the budget that a trial may run to before it is compared again
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, overload
 
 from workbench.history import Explanation
 
@@ -38,6 +38,31 @@ class Verdict:
     trial: int
     action: Action
     why: Explanation
+
+
+class Later(Sequence[Verdict]):
+    """Verdicts that take long, worked out when they are read: who only retells what was decided before does not read them."""
+
+    def __init__(self, work_out: Callable[[], Sequence[Verdict]]) -> None:
+        self._work_out, self._verdicts = work_out, tuple[Verdict, ...]()
+        self.known = False
+
+    def _read(self) -> tuple[Verdict, ...]:
+        if not self.known:
+            self._verdicts, self.known = tuple(self._work_out()), True
+        return self._verdicts
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._read())
+
+    @overload
+    def __getitem__(self, i: int) -> Verdict: ...
+    @overload
+    def __getitem__(self, i: slice) -> Sequence[Verdict]: ...
+    def __getitem__(self, i: int | slice) -> Verdict | Sequence[Verdict]:
+        """Return one of them, or some."""
+        return self._read()[i]
 
 
 class Schedule(Protocol):
@@ -68,11 +93,11 @@ class Schedule(Protocol):
         ...
 
     def free(self) -> Sequence[Verdict]:
-        """Hear that a worker is free while no trial may go on: shall one that waits? If not, a new trial begins."""
+        """Hear that a worker is free while no trial may go on, and say which that waits shall; if none, a new one begins."""
         ...
 
     def close(self) -> Sequence[Verdict]:
-        """Hear that no further trial will begin: what does that mean for those that wait for more?"""
+        """Hear that no further trial will begin, and say what that means for those that wait for more."""
         ...
 
 
