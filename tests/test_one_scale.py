@@ -177,7 +177,8 @@ def test_the_picture_of_the_inner_algorithm_is_shown_after_a_round_trip_through_
     assert type(again.inner) is type(why.inner)
     for parameter in ("lr", "act"):
         assert model(h, again, parameter)["data"]
-    assert model(h, again, "lr")["layout"]["title"] == model(one_scale(h, "gains")[0], why.inner, "lr")["layout"]["title"]
+    title = model(one_scale(h, "gains")[0], why.inner, "lr")["layout"]["title"]["text"]
+    assert model(h, again, "lr")["layout"]["title"]["text"] == f"{title} · losses on the scale of {BUDGETS[-1]} steps"
 
 
 @pytest.mark.parametrize("algorithm", [

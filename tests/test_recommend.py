@@ -121,6 +121,7 @@ def steps(config):
 def test_a_whole_trainings_steps_let_a_scheduler_be_chosen_too():
     advice = wb.recommend(wb.Space(x=wb.Float(0, 1)), "steps", max_steps=81)
     assert advice.scheduler == wb.EagerHyperband(81, min_steps=3)
+    assert "under <code>wb.EagerHyperband(max_steps=81, min_steps=3)</code>" in advice._repr_html_()
     assert advice.algorithm == wb.OneScale(wb.TPE())
     assert "81 steps" in str(advice)
     run = wb.optimize(steps, wb.Space(x=wb.Float(0, 1)), max_steps=81, seed=0)

@@ -72,7 +72,8 @@ def model(history: History, why: Explanation | None, name: str, name_y: str | No
         case BOHBExplanation():
             return tpe(bohb_densities(history, why, name), history.space, where=why.where)
         case OneScaleExplanation():
-            return model(one_scale(history, why.rule)[0], why.inner, name, name_y, maximize=maximize, trials=trials)
+            seen = one_scale(history, why.rule)[0]
+            return _on_scale(model(seen, why.inner, name, name_y, maximize=maximize, trials=trials), why)
         case CMAExplanation():
             return cma(history, why, _plane(history.space, name, name_y))
         case GeneticExplanation():
@@ -89,6 +90,14 @@ def model(history: History, why: Explanation | None, name: str, name_y: str | No
         case SwarmExplanation():
             return swarm(history, why, _plane(history.space, name, name_y), sign=sign)
     return without(why)
+
+
+def _on_scale(drawn: dict[str, Any], why: OneScaleExplanation) -> dict[str, Any]:
+    """Say in the title on which scale the losses are that the model was fitted to."""
+    layout = drawn["layout"]
+    if "title" in layout:
+        layout["title"] = {**layout["title"], "text": f"{layout['title']['text']} · losses on the scale of {why.steps}"}
+    return drawn
 
 
 def _goals(history: History, maximize: bool, trials: Trials | None) -> Goals:

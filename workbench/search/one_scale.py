@@ -75,10 +75,14 @@ class OneScaleExplanation(Explanation):
     n_pending: int
     inner: Explanation
 
+    @property
+    def steps(self) -> str:
+        """The scale in words: "27 steps"."""
+        return f"{self.budgets[self.budget]} step{'s' * (self.budgets[self.budget] != 1)}"
+
     def summary(self) -> str:
         """Say in one plain sentence why this point was chosen."""
-        n = sum(self.n_furthest)
-        steps = f"{self.budgets[self.budget]} step{'s' * (self.budgets[self.budget] != 1)}"
+        n, steps = sum(self.n_furthest), self.steps
         if self.rule == "largest":
             return f"{self.inner.summary()} It saw the {self.n_used} of {n} trials that have {steps}."
         raised = n - sum(self.n_furthest[self.budget:])

@@ -94,8 +94,10 @@ class Recommendation:
 
     def _repr_html_(self) -> str:
         items = "".join(f"<li>{html.escape(reason)}</li>" for reason in self.reasons)
-        name, code = html.escape(self.label), html.escape(catalogue.code(self.algorithm, 'wb.'))
-        return f"<p><b>{name}</b> <code>{code}</code></p><ul>{items}</ul>"
+        shown = f"<b>{html.escape(self.label)}</b> <code>{html.escape(catalogue.code(self.algorithm, 'wb.'))}</code>"
+        if self.scheduler is not None:
+            shown += f" under <code>wb.{html.escape(schedulers.code(self.scheduler))}</code>"
+        return f"<p>{shown}</p><ul>{items}</ul>"
 
 
 def recommend(space: Space | None, objective_kind: ObjectiveKind = "function", budget: int | None = 50, *,
