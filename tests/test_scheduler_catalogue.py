@@ -10,7 +10,7 @@ from workbench.errors import StorageError
 from workbench.fidelity import catalogue
 
 CHANGED = [wb.Hyperband(81, 3, 4, "printed"), wb.SuccessiveHalving(100, n=7), wb.ASHA(27, min_steps=3, stop=True),
-           wb.MedianStop(min_trials=2), wb.EagerHyperband(9, eta=2)]
+           wb.MedianStop(min_trials=2), wb.EagerHyperband(9, eta=2), wb.CurveStop(100, 0.1, every=10, min_steps=20)]
 
 
 @dataclass(frozen=True)

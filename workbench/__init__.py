@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         WorkbenchError,
     )
     from workbench.fidelity.asha import ASHA
+    from workbench.fidelity.curve_stop import CurveStop
     from workbench.fidelity.halving import SuccessiveHalving
     from workbench.fidelity.hyperband import EagerHyperband, Hyperband
     from workbench.fidelity.median import MedianStop
@@ -66,7 +67,8 @@ _HOME = {
     "ParticleSwarm": "search.particle_swarm", "NSGA2": "search.nsga2", "EHVI": "search.ehvi",
     "DNGO": "search.nn_bo", "BOHAMIANN": "search.nn_bo", "LatentBO": "search.latent_bo",
     "SuccessiveHalving": "fidelity.halving", "Hyperband": "fidelity.hyperband", "EagerHyperband": "fidelity.hyperband",
-    "ASHA": "fidelity.asha", "MedianStop": "fidelity.median", "Pruner": "optuna_pruner",
+    "ASHA": "fidelity.asha", "MedianStop": "fidelity.median", "CurveStop": "fidelity.curve_stop",
+    "Pruner": "optuna_pruner",
     "Sampler": "optuna_bridge", "Checkpoint": "objective",
     "WorkbenchError": "errors", "SpaceError": "errors", "ConfigError": "errors", "ObjectiveError": "errors",
     "RunError": "errors", "StorageError": "errors", "LogError": "errors", "SearchExhausted": "errors",
@@ -75,7 +77,7 @@ _HOME = {
 
 __all__ = [
     "BOHB", "EHVI", "Fabolas", "OneScale", "BOHAMIANN", "DNGO", "LatentBO", "MissingExtra", "NSGA2",
-    "ASHA", "Checkpoint", "EagerHyperband", "Hyperband", "MedianStop", "Pruner", "SuccessiveHalving",
+    "ASHA", "Checkpoint", "CurveStop", "EagerHyperband", "Hyperband", "MedianStop", "Pruner", "SuccessiveHalving",
     "CMAES", "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "DifferentialEvolution", "Float", "Genetic", "Grid", "Int",
     "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
     "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "objectives", "open", "optimize", "race",

@@ -23,7 +23,7 @@ from workbench.fidelity import catalogue
 from workbench.fidelity.brackets import Bracket, Rung
 from workbench.history import Explanation
 from workbench.lanes import budget_of
-from workbench.schedule import Schedule, finite
+from workbench.schedule import Later, Schedule, finite
 from workbench.space import Config
 
 Status = Literal["running", "promoted", "waiting", "stopped", "finished", "failed", "interrupted"]
@@ -168,7 +168,7 @@ class Fates:
             if e.state == "interrupted":
                 self._lost.append(fate.trial)
             else:
-                self._books.end(fate.trial, e.loss)
+                self._books.end(fate.trial, e.loss, stopped=e.state == "pruned")
         if fate.live:
             fate.status, fate.shelved = _ENDS[e.state], False
 
@@ -192,7 +192,8 @@ class Fates:
     def _retell(self, fate: Fate, loss: float) -> None:
         """Tell the books of a step, and read off where the trial stands."""
         assert self._books is not None
-        for verdict in self._books.report(fate.trial, fate.step, loss):
+        said = self._books.report(fate.trial, fate.step, loss)
+        for verdict in () if isinstance(said, Later) else said:  # what takes long is not worked out a second time
             if verdict.trial == fate.trial:
                 fate.why = verdict.why
         self._place(fate)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from optuna.pruners import BasePruner
@@ -22,10 +22,10 @@ from optuna.trial import FrozenTrial, TrialState
 from workbench.history import Explanation
 from workbench.lanes import budget_of
 from workbench.ledger import INTERRUPTED, goals_of, loss_of
-from workbench.schedule import Schedule, Scheduler
+from workbench.schedule import Later, Schedule, Scheduler, Verdict
 
 KEPT_REASONS = 64  # the latest
-_THESE = "wb.ASHA(max_steps, stop=True) and wb.MedianStop()"
+_THESE = "wb.ASHA(max_steps, stop=True), wb.CurveStop(max_steps) and wb.MedianStop()"
 
 
 class Pruner(BasePruner):
@@ -36,8 +36,8 @@ class Pruner(BasePruner):
     Parameters
     ----------
     scheduler
-        ``ASHA(..., stop=True)``, ``MedianStop()`` or one of your own that never lets a trial wait: it has the attribute
-        ``only_stops = True``.
+        ``ASHA(..., stop=True)``, ``CurveStop(...)``, ``MedianStop()`` or one of your own that never lets a trial wait: it has the
+        attribute ``only_stops = True``.
 
     Raises
     ------
@@ -66,6 +66,7 @@ class Pruner(BasePruner):
         self._last: dict[int, int] = {}  # the last step told of each open trial that has begun; -1 for none
         self._stopped: set[int] = set()
         self._why: dict[int, Explanation] = {}
+        self._unread: dict[int, list[Later]] = {}  # verdicts that take long, on trials that may be another process's
 
     def __getstate__(self) -> dict[str, Any]:
         """Keep what was given; the rest is read off the study again."""
@@ -132,11 +133,21 @@ class Pruner(BasePruner):
         news = sorted(k for k in curve if k > self._last[t.number])
         for step in news if asks or t.state.is_finished() else news[:-1]:
             self._last[t.number] = step
-            for verdict in self._books.report(t.number, budget_of(step, min(curve)), self._sign * curve[step]):
-                if verdict.action == "stop":
-                    self._stop(verdict.trial, verdict.why)
+            said = self._books.report(t.number, budget_of(step, min(curve)), self._sign * curve[step])
+            if isinstance(said, Later):
+                self._unread.setdefault(t.number, []).append(said)
+            else:
+                self._hear(said)
+        if asks:
+            for said in self._unread.pop(t.number, []):
+                self._hear(said)
         if t.state.is_finished():
             self._end(t)
+
+    def _hear(self, said: Sequence[Verdict]) -> None:
+        for verdict in said:
+            if verdict.action == "stop":
+                self._stop(verdict.trial, verdict.why)
 
     def _stop(self, number: int, why: Explanation) -> None:
         self._stopped.add(number)
@@ -148,6 +159,7 @@ class Pruner(BasePruner):
         """Tell of an end; a trial that was interrupted is no result, as if it had been stopped."""
         self._open.discard(t.number)
         self._stopped.discard(t.number)
+        self._unread.pop(t.number, None)
         del self._last[t.number]
         if t.number in self._again:
             return

@@ -9,6 +9,7 @@ from typing import Any
 
 from workbench.errors import RunError, StorageError
 from workbench.fidelity.asha import ASHA
+from workbench.fidelity.curve_stop import CurveStop
 from workbench.fidelity.halving import SuccessiveHalving
 from workbench.fidelity.hyperband import EagerHyperband, Hyperband
 from workbench.fidelity.median import MedianStop
@@ -16,7 +17,7 @@ from workbench.fidelity.words import steps
 from workbench.schedule import Scheduler
 
 SCHEDULERS: dict[str, type[Any]] = {c.__name__: c for c in (
-    SuccessiveHalving, Hyperband, EagerHyperband, ASHA, MedianStop)}
+    SuccessiveHalving, Hyperband, EagerHyperband, ASHA, MedianStop, CurveStop)}
 
 LABELLED: dict[str, Callable[[int], Scheduler]] = {  # each makes one for trials of at most so many steps
     "Hyperband": Hyperband,
@@ -25,6 +26,7 @@ LABELLED: dict[str, Callable[[int], Scheduler]] = {  # each makes one for trials
     "ASHA": ASHA,
     "ASHA · stopping": partial(ASHA, stop=True),
     "Median stopping": lambda max_steps: MedianStop(),  # noqa: ARG005 - it needs no largest number
+    "Learning-curve extrapolation": CurveStop,
 }
 
 
