@@ -262,7 +262,7 @@ function render({ model, el }) {
   // ---- the parts
   const top = topOf(model, send, say);
   const TABS = ALL_TABS.filter(([key]) => key !== "fidelity" || head().scheduler);
-  const figures = Object.fromEntries(["progress", "model", "curves", "coordinates", "contour", "brackets", "gantt", "ranks"].map((name) => [name, h("div", { className: "wb-figure" })]));
+  const figures = Object.fromEntries(["progress", "model", "curves", "coordinates", "contour", "brackets", "gantt", "ranks", "forecast", "looks"].map((name) => [name, h("div", { className: "wb-figure" })]));
   const parts = { progress: { nodes: [figures.progress], draw() {} }, model: modelOf(model, send, figures.model), curves: curvesOf(model, send, figures.curves), fidelity: fidelityOf(model, send, figures, embed), coordinates: coordinatesOf(model, send, figures.coordinates), contour: contourOf(model, send, figures.contour), trials: tableOf(model, send), log: logOf(model) };
   const foot = footOf(model, send, show);
   const id = `wb${Math.random().toString(36).slice(2, 8)}`;

@@ -20,6 +20,8 @@ from workbench.errors import WorkbenchError
 from workbench.events import Event, RunState
 from workbench.fates import Fates
 from workbench.fidelity import catalogue as schedulers
+from workbench.fidelity.curve_stop import CurveStop
+from workbench.looks import Looks
 from workbench.run import Run
 from workbench.search import catalogue
 from workbench.search.recommend import Recommendation
@@ -34,11 +36,13 @@ from workbench_widgets.views import (
     BracketsView,
     ContourView,
     CoordinatesView,
+    CurveForecastView,
     CurvesView,
     FidelityRanksView,
     GanttView,
     HistoryView,
     LogView,
+    LooksView,
     ModelView,
     TrialsView,
 )
@@ -91,11 +95,16 @@ class RunPanel(anywidget.AnyWidget):
         self._contour = self._figures["contour"] = ContourView(*shared)
         self._race: BracketsView | None = None
         self._ranks: FidelityRanksView | None = None
+        self._all_looks: LooksView | None = None
+        self.looks = Looks(first)
         if run.scheduler is not None:
             self._curves.log_steps = True
             self._race = self._figures["brackets"] = BracketsView(*shared, self.fates)
             self._figures["gantt"] = GanttView(*shared, self.timeline)
             self._ranks = self._figures["ranks"] = FidelityRanksView(*shared, self.fates)
+        if isinstance(run.scheduler, CurveStop):
+            self._figures["forecast"] = CurveForecastView(*shared, self.looks)
+            self._all_looks = self._figures["looks"] = LooksView(*shared, self.looks)
         self._table = TrialsView(lambda page: self._put(table=page), *shared)
         self._lines = LogView(lambda lines: self._put(lines=lines), *shared)
         self._lines.fold(first)
@@ -125,7 +134,7 @@ class RunPanel(anywidget.AnyWidget):
     def fold(self, events: Iterable[Event]) -> None:
         """Take in what happened."""
         events = list(events)
-        for state in (self.trials, self.fates, self.timeline):
+        for state in (self.trials, self.fates, self.timeline, self.looks):
             state.fold(events)
         for view in self.views:
             view.fold(events)
@@ -200,7 +209,8 @@ class RunPanel(anywidget.AnyWidget):
         """Return what stands beside the race, and the budgets whose ranks can be compared; nothing without a scheduler."""
         if self._race is None:
             return {}
-        return {**self._race.content, "budgets": list(self.fates.budgets), "log_steps": self._curves.log_steps}
+        return {**self._race.content, "budgets": list(self.fates.budgets), "log_steps": self._curves.log_steps,
+                "looks": None if self._all_looks is None else self._all_looks.content}
 
     def _advice(self) -> dict[str, str]:
         """Return what the chooser would take for this space and budget, and why."""
@@ -291,6 +301,8 @@ class RunPanel(anywidget.AnyWidget):
                 self._race.choose(bracket)
             case {"cmd": "pair", "low": int() | None as low, "high": int() | None as high} if self._ranks is not None:
                 self._ranks.choose(low, high)
+            case {"cmd": "delta", "value": int() | float() | None as delta} if self._all_looks is not None:
+                self._all_looks.choose(delta)
             case {"cmd": "log_steps", "on": bool(on)}:
                 self._curves.set_log(on=on)
             case {"cmd": "brush", "axis": str(key), "from": int() | float() as low, "to": int() | float() as high}:

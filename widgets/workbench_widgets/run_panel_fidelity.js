@@ -46,10 +46,18 @@ function fidelityOf(model, send, figures, embed) {
   const under = h("div", { className: "wb-modelhead wb-below", role: "radiogroup", ariaLabel: "What stands below" }, "below:",
     choice("nothing", "nothing", "The race alone"), choice("gantt", "workers over time", "Who worked when, and how much time was idle"),
     choice("ranks", "ranks between budgets", "Whether few steps rank trials as many do"), pairs);
+  const forecasts = choice("forecast", "forecasts of curves", "How the picked trial's curve will go on, and whom another δ would have stopped");
+  const slider = h("input", { type: "range", min: -4, max: -0.05, step: 0.01, ariaLabel: "δ, on a log scale", oninput: (e) => { dragged = Date.now(); send({ cmd: "delta", value: 10 ** Number(e.target.value) }); } });
+  const own = h("button", { type: "button", className: "wb-quiet", title: "Back to the run's own δ", onclick: () => { dragged = 0; send({ cmd: "delta", value: null }); } });
+  const said = h("span", { className: "wb-hint" });
+  const judged = h("div", { className: "wb-modelhead" }, h("label", {}, "δ", slider), own, said);
+  let dragged = 0;
+  const stacks = { nothing: [], gantt: ["gantt"], ranks: ["ranks"], forecast: ["forecast", "looks"] };
   function place() {
-    for (const key of ["gantt", "ranks"]) figures[key].hidden = below !== key;
+    for (const key of ["gantt", "ranks", "forecast", "looks"]) figures[key].hidden = !stacks[below].includes(key);
     pairs.hidden = below !== "ranks";
-    if (below !== "nothing") embed(below, figures[below]);
+    judged.hidden = below !== "forecast";
+    for (const key of stacks[below]) embed(key, figures[key]);
   }
   function draw() {
     const c = model.get("fidelity");
@@ -62,9 +70,15 @@ function fidelityOf(model, send, figures, embed) {
     put(words, c.words);
     const all = c.budgets.flatMap((low, i) => c.budgets.slice(i + 1).map((high) => [`${low},${high}`, `${low} and ${high} steps`]));
     options(pair, [["", "the farthest apart"], ...all]);
+    if (!c.looks) return;
+    if (!forecasts.isConnected) under.insertBefore(forecasts, pairs);
+    if (Date.now() - dragged > 1000) set(slider, "value", String(Math.log10(c.looks.delta)));
+    own.hidden = c.looks.own == null || c.looks.own === c.looks.delta;
+    put(own, `δ = ${c.looks.own}`);
+    put(said, c.looks.words);
   }
   place();
-  return { nodes: [line, h("div", { className: "wb-race" }, figures.brackets, side), under, figures.gantt, figures.ranks], draw, shown: () => ["brackets", ...(below === "nothing" ? [] : [below])] };
+  return { nodes: [line, h("div", { className: "wb-race" }, figures.brackets, side), under, figures.gantt, figures.ranks, figures.forecast, judged, figures.looks], draw, shown: () => ["brackets", ...stacks[below]] };
 }
 
 /** Learning curves; under a scheduler steps may stand on a log scale, where rungs are equally far apart. */
