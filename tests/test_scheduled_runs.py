@@ -345,3 +345,11 @@ def test_what_trials_cost_is_kept_for_an_algorithm_that_asks_for_it():
     for other in (r.history(before=5), Replay(r.trials).history_before(5)):
         assert other.seconds.tolist() == seen[-1].seconds.tolist()
     assert np.isnan(run(lambda c: c["x"], SPACE, n_trials=3).history().seconds).all()
+
+
+def test_of_trials_that_wait_without_rounds_those_that_have_begun_tell_the_time_left():
+    r = wb.optimize(Counted(), SPACE, scheduler=wb.ASHA(9), n_trials=20, algorithm=wb.Random(), seed=0)
+    for _ in range(5):
+        r.step()
+    assert r.n_waiting >= 3
+    assert r.eta_s == pytest.approx(r.elapsed_s / len(r.trials) * (20 - len(r.trials)))

@@ -130,6 +130,9 @@ class Run(Results):
             return None
         trials = list(self.trials.by_number.values())
         round_steps = getattr(self.scheduler, "round_steps", None)
+        if round_steps is None and self.n_waiting:  # trials that wait may never end by themselves: those that have begun count
+            begun = sum(t.started >= self._began for t in trials)
+            return max(self.n_trials - len(trials), 0) * self.elapsed_s / begun if begun else None
         if round_steps is None:
             ran = sum(1 for t in trials if t.ended and t.ended >= self._began)
             return max(self.n_trials - self.n_done, 0) * self.elapsed_s / ran if ran else None
