@@ -165,3 +165,10 @@ def test_settings_that_make_no_sense_are_refused(settings):
 def test_it_beats_random_search_on_one_budget():
     ours, random = ([drive(a, MIXED, mixed_loss, 60, seed=k)[0].y.min() for k in range(8)] for a in (wb.BOHB(), wb.Random()))
     assert np.median(ours) < 0.8 * np.median(random)
+
+
+def test_the_tails_of_gaussians_make_no_absurd_numbers_in_the_sentence():
+    why = SURE.suggest(on_budgets(TWO, 60), rng(1)).why
+    far, near = (replace(why, log_l=np.full(64, 0.0), log_g=np.full(64, g)) for g in (-50.0, -2.0))
+    assert far.summary().startswith("More than a million times as likely")
+    assert near.summary().startswith("7.39 times as likely")

@@ -103,8 +103,9 @@ class BOHBExplanation(Explanation):
     def summary(self) -> str:
         """Say in one plain sentence why this point was chosen."""
         times = math.exp(min(float(self.scores[self.chosen]), 700.0))
+        said = f"{times:.3g}" if times <= 1e6 else "More than a million"
         skipped = f", after {self.chosen} better ones that had been tried before" if self.chosen else ""
-        return (f"{times:.3g} times as likely among the {self.n_good} best results{self.where} as among the {self.n_bad} others: "
+        return (f"{said} times as likely among the {self.n_good} best results{self.where} as among the {self.n_bad} others: "
                 f"the best of {len(self.candidates)} candidates{skipped}.")
 
 
@@ -217,7 +218,7 @@ def fitted(history: History, why: BOHBExplanation) -> tuple[KDE, KDE]:
     return fit(reached(history), why.budget, history.space, why.good, why.min_points, why.seed)
 
 
-def densities(history: History, why: BOHBExplanation, name: str, n: int = 200) -> TPESlice:
+def densities(history: History, why: BOHBExplanation, name: str, n: int = 400) -> TPESlice:
     """Compute l and g of one parameter, as they were when ``why`` was given.
 
     Parameters
