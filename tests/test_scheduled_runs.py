@@ -327,6 +327,7 @@ def test_the_time_left_goes_by_steps():
     for _ in range(3):
         r.step()
     assert r.eta_s == pytest.approx(r.elapsed_s / 3 * (COST - 3))
+    r.stop()
 
 
 def test_what_trials_cost_is_kept_for_an_algorithm_that_asks_for_it():
@@ -353,3 +354,4 @@ def test_of_trials_that_wait_without_rounds_those_that_have_begun_tell_the_time_
         r.step()
     assert r.n_waiting >= 3
     assert r.eta_s == pytest.approx(r.elapsed_s / len(r.trials) * (20 - len(r.trials)))
+    r.stop()
