@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import workbench as wb
-from benchmarks import __main__, adapters, fabolas, multi_fidelity, regret, several_losses, suggest
+from benchmarks import __main__, adapters, engine, fabolas, multi_fidelity, regret, several_losses, suggest
 from benchmarks.table import Table, measure, ratio
 from workbench.fidelity.brackets import cost
 from workbench.fidelity.halving import SuccessiveHalving
@@ -176,3 +176,11 @@ def test_regret_by_training_time_is_that_of_the_incumbent_on_all_the_data_at_tha
 
     r = fabolas.regrets(measured, Listed(), fabolas.SPACE, fabolas.best_seen, seed=0)
     np.testing.assert_allclose(r, [3.0, 1.8, 1.8, 0.0, 0.0, 0.0], atol=1e-9)
+
+
+def test_the_books_are_told_every_step_of_a_round():
+    for scheduler in (Hyperband(27), SuccessiveHalving(9)):
+        cpu_s, n_steps = engine.books(scheduler, scheduler.n_trials)
+        assert n_steps == scheduler.round_steps
+        assert cpu_s >= 0
+    assert engine.books(Hyperband(9), 2 * Hyperband(9).n_trials)[1] == 2 * Hyperband(9).round_steps
