@@ -36,9 +36,8 @@ def trial(number, looks, end, state="complete"):
 
 
 def events():
-    out = [*trial(1, [look(10, 0.3), look(20, 0.2)], 0.5), *trial(2, [look(10, 0.3), look(20, 0.04, action="stop")], 0.4, "pruned"),
-           *trial(3, [look(10, 0.2), look(20, 0.6)], 0.1), *trial(4, [look(10, 0.9)], None, "failed"), *trial(5, [look(50, 0.9)], None, None)]
-    return out
+    return [*trial(1, [look(10, 0.3), look(20, 0.2)], 0.5), *trial(2, [look(10, 0.3), look(20, 0.04, action="stop")], 0.4, "pruned"),
+            *trial(3, [look(10, 0.2), look(20, 0.6)], 0.1), *trial(4, [look(10, 0.9)], None, "failed"), *trial(5, [look(50, 0.9)], None, None)]
 
 
 @pytest.fixture
