@@ -69,20 +69,24 @@ class CrossValidation:
 
     def __call__(self, config: Config) -> Iterator[float]:
         """Yield the mean loss after each fold."""
+        losses: list[float] = []
+        for train, valid in self.folds:
+            losses.append(self.loss_on(config, train, valid))
+            yield float(np.mean(losses))
+
+    def loss_on(self, config: Config, train: Any, valid: Any) -> float:
+        """Fit the estimator with that configuration on some rows, and judge it on others."""
         from sklearn.base import clone
         from sklearn.utils import _safe_indexing as rows
 
-        losses: list[float] = []
-        for train, valid in self.folds:
-            model = clone(self.estimator).set_params(**config)
-            with self._share_of_cores():
-                if self.y is None:
-                    score = float(self.scorer(model.fit(rows(self.X, train)), rows(self.X, valid)))
-                else:
-                    model.fit(rows(self.X, train), rows(self.y, train))
-                    score = float(self.scorer(model, rows(self.X, valid), rows(self.y, valid)))
-            losses.append(self.best - score)
-            yield float(np.mean(losses))
+        model = clone(self.estimator).set_params(**config)
+        with self._share_of_cores():
+            if self.y is None:
+                score = float(self.scorer(model.fit(rows(self.X, train)), rows(self.X, valid)))
+            else:
+                model.fit(rows(self.X, train), rows(self.y, train))
+                score = float(self.scorer(model, rows(self.X, valid), rows(self.y, valid)))
+        return self.best - score
 
     @contextmanager
     def _share_of_cores(self) -> Iterator[None]:

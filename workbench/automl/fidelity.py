@@ -169,21 +169,8 @@ class Rows(CrossValidation):
 
     def _trained(self, config: Config, n_rows: Callable[[int], int]) -> float:
         """Mean loss over the folds with so many of each fold's training rows."""
-        from sklearn.base import clone
-        from sklearn.utils import _safe_indexing as rows
-
-        losses = []
-        for (_, valid), order in zip(self.folds, self.orders, strict=True):
-            train = order[:n_rows(len(order))]
-            model = clone(self.estimator).set_params(**config)
-            with self._share_of_cores():
-                if self.y is None:
-                    score = float(self.scorer(model.fit(rows(self.X, train)), rows(self.X, valid)))
-                else:
-                    model.fit(rows(self.X, train), rows(self.y, train))
-                    score = float(self.scorer(model, rows(self.X, valid), rows(self.y, valid)))
-            losses.append(self.best - score)
-        return float(np.mean(losses))
+        return float(np.mean([self.loss_on(config, order[:n_rows(len(order))], valid)
+                              for (_, valid), order in zip(self.folds, self.orders, strict=True)]))
 
     def n_rows(self, n: int, budget: int) -> int:
         """How many of n training rows a budget buys."""
