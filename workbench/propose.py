@@ -24,7 +24,7 @@ from workbench.objective import BudgetSteps, CatchUp, ConfigSteps, Objective, Op
 from workbench.optuna_distributions import suggest_from
 from workbench.rows import Rows, fits
 from workbench.schedule import Scheduler
-from workbench.space import Config, Space
+from workbench.space import Array, Config, Space
 from workbench.workers import Lines
 
 MAX_FORBIDDEN = 100  # forbidden suggestions of one of Optuna's samplers in a row
@@ -73,6 +73,8 @@ class Live:
     busy: bool = False
     shelved: bool = False  # its steps were given up to save memory
     state: Any = None  # from its last Checkpoint; of a shelved trial, pickled
+    row: tuple[Space, Array] | None = None  # its configuration in the unit cube of that space
+    at: tuple[int, Array] | None = None  # its losses at the budgets, after so many points of the curve
     verdict: Literal["stop", "finish"] | None = None  # how an Optuna objective shall end at its next word
     since: float = 0.0
     used_s: float = 0.0
@@ -128,8 +130,8 @@ class Proposer:
         else:
             number = len(self._ledger.trials())
             pending = [t for t in live.values() if t.space is s.space or fits(s.space, t.config)]
-            at = [at_budgets(t.curve, self._budgets) for t in pending] if self._budgets else []
-            history = self.rows.history([t.config for t in pending], pending_at=at)
+            x = np.array([self._row(t, s.space) for t in pending]).reshape(len(pending), len(s.space))
+            history = self.rows.history(x, pending_at=[self._reached(t) for t in pending])
             assert s.algorithm is not None
             assert not isinstance(s.algorithm, optuna.samplers.BaseSampler)
             suggestion = s.algorithm.suggest(history, np.random.default_rng([self._seed, number]))
@@ -138,6 +140,17 @@ class Proposer:
             raise Cancelled
         number = self._ledger.create(s.space, config, saw)
         return Live(number, config, self._steps(config), s.space), why
+
+    def _row(self, t: Live, space: Space) -> Array:
+        """Encode a trial under way, once: hundreds may wait."""
+        if t.row is None or t.row[0] is not space:
+            t.row = space, space.to_unit(t.config)
+        return t.row[1]
+
+    def _reached(self, t: Live) -> Array:
+        if t.at is None or t.at[0] != len(t.curve):
+            t.at = len(t.curve), at_budgets(t.curve, self._budgets)
+        return t.at[1]
 
     def _steps(self, config: Config) -> Steps:
         if takes_budget(self._objective):
