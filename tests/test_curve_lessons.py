@@ -103,13 +103,15 @@ def test_the_fan_narrows_as_more_is_seen():
 
 def test_the_verdict_is_judged_by_the_end():
     hopeless = CurveExtrapolationState(NAMES[1], 20, shown=True, rest=True)
-    assert hopeless.look.action == "stop" and hopeless.right
-    assert "right one" in ce.question(hopeless)
+    assert hopeless.look.action == "stop" and not hopeless.beats
+    assert ce.question(hopeless).startswith("Right")
     good = replace(hopeless, curve=NAMES[3], best=0.1, n=10)
-    assert good.look.action == "go" and good.right
+    assert good.look.action == "go" and good.beats
+    assert ce.question(good).startswith("Right")
+    assert "in vain" in ce.question(replace(good, best=0.03))
     wrong = replace(good, best=0.035, delta=0.999999)
-    assert wrong.look.action == "stop" and not wrong.right
-    assert "wrong here" in ce.question(wrong)
+    assert wrong.look.action == "stop" and wrong.beats
+    assert "stop is wrong" in ce.question(wrong)
 
 
 @pytest.mark.parametrize("n", [2, 39])

@@ -98,7 +98,7 @@ class RunPanel(anywidget.AnyWidget):
         self._all_looks: LooksView | None = None
         self.looks = Looks(first)
         if run.scheduler is not None:
-            self._curves.log_steps = True
+            self._curves.set_log(on=True)
             self._race = self._figures["brackets"] = BracketsView(*shared, self.fates)
             self._figures["gantt"] = GanttView(*shared, self.timeline)
             self._ranks = self._figures["ranks"] = FidelityRanksView(*shared, self.fates)

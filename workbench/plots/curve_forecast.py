@@ -66,7 +66,7 @@ def forecast(curve: Sequence[tuple[int, float]], look: CurveForecast, *, sign: f
         "xaxis": {"title": {"text": "step", "standoff": 4}, "domain": [0, 0.66], "anchor": "y",
                   "range": [0, 1.02 * look.max_steps]},
         "yaxis": {"title": {"text": "value" if sign < 0 else "loss"}, "anchor": "x", "range": [low, high]},
-        "xaxis2": {"title": {"text": "weight of the family", "standoff": 4}, "domain": [0.83, 1], "anchor": "y2",
+        "xaxis2": {"title": {"text": "weight", "standoff": 4}, "domain": [0.83, 1], "anchor": "y2",
                    "rangemode": "tozero", "tickformat": ".0%", "nticks": 3, "fixedrange": True},
         "yaxis2": {"anchor": "x2", "autorange": "reversed", "fixedrange": True, "showgrid": False}}
     return {"data": data, "layout": layout}

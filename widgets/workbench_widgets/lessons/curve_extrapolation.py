@@ -38,9 +38,9 @@ class CurveExtrapolationState:
         return look_at(self.curve, self.n, self.best, self.delta)
 
     @property
-    def right(self) -> bool:
-        """Whether the verdict is the right one, seen from the end."""
-        return (self.look.action == "stop") == (float(curve(self.curve)[-1]) >= self.best)
+    def beats(self) -> bool:
+        """Whether the curve does beat the best in the end."""
+        return float(curve(self.curve)[-1]) < self.best
 
 
 @lru_cache(maxsize=256)
@@ -65,6 +65,8 @@ def draw(state: CurveExtrapolationState, lit: str = "") -> dict[str, Any]:  # no
     drawn = picture.forecast(points, state.look, rest=state.rest)
     if not state.shown:
         drawn["data"] = [t for t in drawn["data"] if t["name"] in ("seen", "what came")]
+        for axis in ("xaxis2", "yaxis2"):
+            del drawn["layout"][axis]
         drawn["layout"]["title"] = m.title(f"{state.n} of {T} epochs. Where does it end?")
     elif state.fits:
         steps = np.linspace(state.n, T, 40)
@@ -76,10 +78,13 @@ def draw(state: CurveExtrapolationState, lit: str = "") -> dict[str, Any]:  # no
         drawn["data"].append({**line, "connectgaps": False, "hoverinfo": "skip", "hovertemplate": None})
     layout = drawn["layout"]
     if state.guess is not None:
-        drawn["data"].append(m.dots(np.array([float(T)]), np.array([state.guess]), "your guess", m.GREEN, size=12, symbol="star"))
+        drawn["data"].append(m.dots(np.array([float(T)]), np.array([state.guess]), "your guess", m.GREEN, size=12, symbol="star",
+                                    legend=False))
     y = curve(state.curve)
     low, high = layout["yaxis"]["range"]
-    high = max(high, 0.3, 1.05 * float(y[max(state.n // 8, 1):].max()))
+    high = max(high if state.shown else 0.0, 0.3, 1.05 * float(y[max(state.n // 8, 1):].max()))
+    if not state.shown:  # the range would tell where the fan is
+        low, layout["xaxis"]["domain"] = -0.05, [0, 1]
     layout["yaxis"] |= {"range": [min(low, -0.02), high], "fixedrange": True, "title": {"text": "share of errors"}}
     layout["xaxis"] |= {"title": {"text": "epoch", "standoff": 4}, "fixedrange": True}
     layout |= {"height": 420, "dragmode": False}
@@ -107,10 +112,11 @@ def question(state: CurveExtrapolationState) -> str:
         return "Your guess is kept. Now press Show."
     if not state.rest:
         return "Press Step to see an epoch more: the fan narrows. When does the verdict change? Then tick the box for what came."
-    if state.right:
-        return ("The verdict is the right one. From how many epochs on? Now the network with rate 0.0003, against a best of "
-                "0.15: it begins like a bad one.")
-    return "The verdict is wrong here. Would a smaller δ have helped, or more epochs? And what do least squares say?"
+    if state.look.action == "stop" and state.beats:
+        return "This stop is wrong. Would a smaller δ have helped, or more epochs? And what do least squares say?"
+    if state.look.action == "go" and not state.beats:
+        return "It goes on, and in vain. That is not wrong, only dear: from how many epochs on is it stopped? Or by which δ?"
+    return "Right. From how many epochs on? Now the network with rate 0.0003 against a best of 0.15: it begins like a bad one."
 
 
 def summary(state: CurveExtrapolationState) -> str:

@@ -146,7 +146,8 @@ def formula(state: CurveFamiliesState) -> str:
             f"<h4>Sum of squares, {state.n} points</h4><div class=eq>Σ (z<sub>i</sub> − f(x<sub>i</sub>))² = "
             f"{m.three(squares(state))}</div>"
             f"<p>The least of this family is {m.three(fitted(state.curve, state.n, family.name)[1])}.</p>"
-            "<p>z is the curve in <i>common form</i>: it rises, from 0.1 at its worst to 0.7 at its best so far.</p>")
+            "<p>z is the curve in <i>common form</i>: it rises, from 0.1 at its worst to 0.7 at its best so far. "
+            "A slider runs from the one bound of its parameter to the other.</p>")
 
 
 def question(state: CurveFamiliesState) -> str:
