@@ -114,6 +114,22 @@ class Scheduler(Protocol):
         ...
 
 
+class OnlyStops:
+    """What schedulers share that never let a trial wait: they have no rounds, and serve plain Optuna scripts too."""
+
+    __slots__ = ()
+
+    @property
+    def n_trials(self) -> None:
+        """There are no rounds."""
+        return
+
+    @property
+    def only_stops(self) -> bool:
+        """No trial ever waits."""
+        return True
+
+
 def finite(loss: float | None) -> float:
     """Read a loss for comparison: none, or nan, counts as +inf."""
     return math.inf if loss is None or math.isnan(loss) else loss

@@ -42,7 +42,7 @@ from workbench.errors import RunError
 from workbench.fidelity.words import steps
 from workbench.history import Explanation
 from workbench.models.learning_curve import CurvePosterior, posterior
-from workbench.schedule import Action, Later, Verdict, finite
+from workbench.schedule import Action, Later, OnlyStops, Verdict, finite
 
 GROWTH = 1.5  # of the step from look to look
 LEAST = 4  # steps before the first look, of a curve that can have them
@@ -261,7 +261,7 @@ class CurveLooks:
 
 
 @dataclass(frozen=True, slots=True)
-class CurveStop:
+class CurveStop(OnlyStops):
     """Stop a trial whose extrapolated learning curve beats the best with a probability below ``delta``.
 
     For trainings of half a minute and more: a look takes a quarter of a second, on the thread that runs the trials.
@@ -301,16 +301,6 @@ class CurveStop:
         """Steps of all looks at a curve."""
         first = max(LEAST, round(self.max_steps / 10)) if self.min_steps is None else self.min_steps
         return planned_looks(self.max_steps, first, self.every)
-
-    @property
-    def n_trials(self) -> None:
-        """There are no rounds."""
-        return
-
-    @property
-    def only_stops(self) -> bool:
-        """No trial ever waits."""
-        return True
 
     def schedule(self) -> CurveLooks:
         """Open the books of a run."""

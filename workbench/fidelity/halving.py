@@ -284,8 +284,34 @@ class Brackets:
                       bracket.size(i + 1))
 
 
+class Rounds:
+    """What schedulers of brackets share: a round of brackets, that is run again and again."""
+
+    __slots__ = ()
+
+    @property
+    def brackets(self) -> tuple[Bracket, ...]:
+        """The brackets of one round, in their order."""
+        raise NotImplementedError
+
+    @property
+    def n_trials(self) -> int:
+        """Trials of one round."""
+        return sum(bracket[0].n for bracket in self.brackets)
+
+    @property
+    def round_steps(self) -> int:
+        """Steps of one round, if none ends by itself."""
+        return sum(map(brackets.cost, self.brackets))
+
+    def schedule(self) -> Brackets:
+        """Open the books of a run."""
+        table = self.brackets
+        return Brackets(lambda k: table[k % len(table)], sorted({rung.r for bracket in table for rung in bracket}))
+
+
 @dataclass(frozen=True, slots=True)
-class SuccessiveHalving:
+class SuccessiveHalving(Rounds):
     """Many configurations with few steps each; the best of them go on with more.
 
     Parameters
@@ -316,18 +342,3 @@ class SuccessiveHalving:
         """The one bracket that is repeated."""
         s = brackets.s_max(self.max_steps, self.eta, self.min_steps)
         return (brackets.rungs(self.n or self.eta**s, s, self.max_steps, self.eta),)
-
-    @property
-    def n_trials(self) -> int:
-        """Trials of a bracket."""
-        return self.brackets[0][0].n
-
-    @property
-    def round_steps(self) -> int:
-        """Steps of one round, if none ends by itself."""
-        return sum(map(brackets.cost, self.brackets))
-
-    def schedule(self) -> Brackets:
-        """Open the books of a run."""
-        (bracket,) = self.brackets
-        return Brackets(lambda _: bracket, [rung.r for rung in bracket])

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from workbench.errors import RunError
 from workbench.fidelity import brackets
 from workbench.fidelity.brackets import Bracket, Table
-from workbench.fidelity.halving import Brackets
+from workbench.fidelity.halving import Rounds
 
 EAGER = (0, 0, 1, 0, 0, 1, 2)  # halvings fewer than s_max, bracket by bracket
 
 
 @dataclass(frozen=True, slots=True)
-class Hyperband:
+class Hyperband(Rounds):
     """Successive halving from several starting budgets.
 
     Parameters
@@ -54,23 +54,9 @@ class Hyperband:
         """The brackets of one round, in their order."""
         return brackets.hyperband(self.max_steps, self.eta, self.min_steps, self.table)
 
-    @property
-    def n_trials(self) -> int:
-        """Trials of one round."""
-        return sum(bracket[0].n for bracket in self.brackets)
-
-    @property
-    def round_steps(self) -> int:
-        """Steps of one round, if none ends by itself."""
-        return sum(map(brackets.cost, self.brackets))
-
-    def schedule(self) -> Brackets:
-        """Open the books of a run."""
-        return _round(self.brackets)
-
 
 @dataclass(frozen=True, slots=True)
-class EagerHyperband:
+class EagerHyperband(Rounds):
     """Our order of Hyperband's brackets: aggressive ones first and again, none without halving.
 
     Parameters
@@ -93,22 +79,3 @@ class EagerHyperband:
         table = brackets.hyperband(self.max_steps, self.eta, self.min_steps)
         last = max(len(table) - 2, 0)  # s = 1
         return tuple(table[min(less, last)] for less in EAGER)
-
-    @property
-    def n_trials(self) -> int:
-        """Trials of one round."""
-        return sum(bracket[0].n for bracket in self.brackets)
-
-    @property
-    def round_steps(self) -> int:
-        """Steps of one round, if none ends by itself."""
-        return sum(map(brackets.cost, self.brackets))
-
-    def schedule(self) -> Brackets:
-        """Open the books of a run."""
-        return _round(self.brackets)
-
-
-def _round(table: tuple[Bracket, ...]) -> Brackets:
-    steps = {rung.r for bracket in table for rung in bracket}
-    return Brackets(lambda k: table[k % len(table)], sorted(steps))

@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from workbench.errors import RunError
 from workbench.fidelity.words import steps
 from workbench.history import Explanation
-from workbench.schedule import Verdict, finite
+from workbench.schedule import OnlyStops, Verdict, finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ def _median(values: list[float]) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class MedianStop:
+class MedianStop(OnlyStops):
     """Stop a trial whose best loss is worse than the median of what completed trials had on average.
 
     Parameters
@@ -172,16 +172,6 @@ class MedianStop:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise RunError(f"{name} must be a whole number, at least 1, got {value!r}.")
-
-    @property
-    def n_trials(self) -> None:
-        """There are no rounds."""
-        return
-
-    @property
-    def only_stops(self) -> bool:
-        """No trial ever waits."""
-        return True
 
     def schedule(self) -> Medians:
         """Open the books of a run."""
