@@ -1,6 +1,8 @@
 """Runs with a scheduler: pausing and promoting whatever kind of objective, memory, stopping and going on."""
 
+import gc
 import pickle
+import weakref
 from collections import Counter
 
 import numpy as np
@@ -354,4 +356,32 @@ def test_of_trials_that_wait_without_rounds_those_that_have_begun_tell_the_time_
         r.step()
     assert r.n_waiting >= 3
     assert r.eta_s == pytest.approx(r.elapsed_s / len(r.trials) * (20 - len(r.trials)))
+    r.stop()
+
+
+def test_a_function_of_a_budget_holds_nothing_that_could_be_shelved():
+    r = wb.optimize(lambda config, budget: config["x"] + config["slope"] / budget, SPACE, scheduler=HALVING, n_trials=9, algorithm=wb.Random(),
+                    seed=0, max_waiting=0).start().wait(60)
+    assert not any(isinstance(e, TrialShelved) for e in r.log)
+    assert states(r) == {"complete": 1, "pruned": 8}
+
+
+def test_a_shelved_state_is_let_go():
+    held = []
+
+    class State:
+        def __init__(self):
+            held.append(weakref.ref(self))
+
+        def __reduce__(self):
+            return (int, ())
+
+    def f(config, budget, state):
+        return Checkpoint(loss(config, budget), State())
+
+    r = wb.optimize(f, SPACE, scheduler=HALVING, n_trials=9, algorithm=wb.Random(), seed=0, max_waiting=0)
+    for _ in range(3):
+        r.step()
+    gc.collect()
+    assert [ref() for ref in held[:2]] == [None, None]
     r.stop()

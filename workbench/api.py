@@ -22,7 +22,7 @@ from workbench.losses import Direction, Goals
 from workbench.objective import Objective, takes_budget
 from workbench.optuna_bridge import Sampler
 from workbench.optuna_watch import resolve_study, watch_study
-from workbench.propose import Settings
+from workbench.propose import MAX_WAITING, Settings
 from workbench.run import ATTR_ALGORITHMS, ATTR_SETTINGS, ATTR_SPACES, Run, check_algorithm, for_scheduler
 from workbench.schedule import Scheduler
 from workbench.search import catalogue
@@ -44,7 +44,7 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
              direction: Direction | Sequence[Direction] | Mapping[str, Direction] = "minimize",
              storage: str | BaseStorage | None = None, trial_timeout: float | None = None,
              timeout: float | None = None, scheduler: Scheduler | None = None, max_steps: int | None = None,
-             max_waiting: int = 200, executor: Any = None) -> Run:
+             max_waiting: int = MAX_WAITING, executor: Any = None) -> Run:
     """Make a run that waits for ``start()`` (or for the Start button of its panel).
 
     Parameters
@@ -328,7 +328,7 @@ def _kept(study: optuna.Study, where: str) -> tuple[Settings, int, list[Space | 
         scheduler: Any = FOREIGN if (kept.get("scheduler") or {}).get("foreign") else schedulers.from_json(kept.get("scheduler"))
         trial_limit, limit = (None if kept[k] is None else float(kept[k]) for k in ("trial_timeout", "timeout"))
         settings = Settings(spaces[i], algorithms[j], n_trials, int(kept["n_workers"]), scheduler, trial_limit, limit,
-                            int(kept.get("max_waiting", 200)), i, j)
+                            int(kept.get("max_waiting", MAX_WAITING)), i, j)
         return settings, int(kept["seed"]), spaces, algorithms
     except SpaceError as error:
         raise StorageError(f"{where}: the space kept with the run is malformed: {error}") from error

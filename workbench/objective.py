@@ -182,7 +182,8 @@ class BudgetSteps:
         return read_step(value, self.goal, 1)
 
     def close(self) -> None:
-        """There is nothing to free."""
+        """Let go of the state."""
+        self.state = None
 
 
 class CatchUp:
@@ -242,6 +243,7 @@ class ConfigSteps:
     def close(self) -> None:
         """Close the generator; its ``finally`` blocks run."""
         close = getattr(self._losses, "close", None)
+        self._more = {}
         if close is not None:
             close()
 

@@ -27,6 +27,7 @@ from workbench.schedule import Scheduler
 from workbench.space import Array, Config, Space
 from workbench.workers import Lines
 
+MAX_WAITING = 200  # by default
 MAX_FORBIDDEN = 100  # forbidden suggestions of one of Optuna's samplers in a row
 
 
@@ -41,7 +42,7 @@ class Settings:
     scheduler: Scheduler | None = None
     trial_timeout: float | None = None  # seconds that a trial may run, pauses not counted
     timeout: float | None = None  # seconds that the run may run, pauses not counted
-    max_waiting: int = 200  # trials that wait in memory for others; beyond, the least promising give their place up
+    max_waiting: int = MAX_WAITING  # trials that wait in memory for others; beyond, the least promising give their place up
     space_index: int = 0
     algorithm_index: int = 0
 

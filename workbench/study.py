@@ -281,7 +281,9 @@ class StudyLoop:
         if t.shelved:
             t.shelved, t.steps = False, self._proposer.anew(t)
         if isinstance(t.steps, BudgetSteps):
-            t.steps.goal = self._lanes.goal(t.number) or 0
+            goal = self._lanes.goal(t.number)
+            assert goal is not None  # a scheduler without budgets is refused for such an objective
+            t.steps.goal = goal
         t.busy, t.since = True, time.monotonic()
         self._n_busy += 1
         self._workers.submit(t.number, t.steps, t.lines)
@@ -372,7 +374,8 @@ class StudyLoop:
 
     def _save_memory(self) -> Iterator[Event]:
         """Let the waiting trial with the greatest loss give its place in memory up, if there are too many."""
-        held = [t for t in map(self._live.__getitem__, self._lanes.waiting) if not t.shelved]
+        waiting = map(self._live.__getitem__, self._lanes.waiting)
+        held = [t for t in waiting if not (t.shelved or (isinstance(t.steps, BudgetSteps) and t.state is None))]
         if len(held) <= self.settings.max_waiting:
             return
         t = max(held, key=lambda t: (_last_loss(t), t.number))
