@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -28,6 +27,7 @@ from workbench.search.recommend import Recommendation
 from workbench.space import Space
 from workbench.timeline import Timeline
 from workbench.trials import Trial, Trials
+from workbench_widgets.assets import script, styles
 from workbench_widgets.pump import pump
 from workbench_widgets.space_editor import SpaceEditor
 from workbench_widgets.threads import answer_at_once
@@ -48,7 +48,6 @@ from workbench_widgets.views import (
 )
 from workbench_widgets.words import first_line, number, short, value_of
 
-HERE = Path(__file__).parent
 ACTIVE: tuple[RunState, ...] = ("running", "pausing", "stopping", "watching")
 
 
@@ -63,8 +62,8 @@ class RunPanel(anywidget.AnyWidget):
         Which trial is picked; given to several views it links them.
     """
 
-    _esm = "\n".join((HERE / f"run_panel{part}.js").read_text(encoding="utf-8") for part in ("", "_maps", "_fidelity"))
-    _css = HERE / "run_panel.css"
+    _esm = script("run_panel", "run_panel_maps", "run_panel_fidelity")
+    _css = styles("run_panel")
     head = t.Dict().tag(sync=True)  # the first lines: state, progress, best, times, settings
     table = t.Dict().tag(sync=True)
     lines: Any = t.List().tag(sync=True)
