@@ -12,7 +12,7 @@ import workbench as wb
 from tests.engine_helpers import SPACE, Gate, configs, curve, ends, loss, make, run, until
 from workbench.errors import ConfigError, RunError, SpaceError
 from workbench.events import RunStarted, StateChanged
-from workbench.replay import Replay
+from workbench.seen import Replay
 
 
 def states(r):

@@ -17,8 +17,8 @@ from workbench.fidelity.halving import SuccessiveHalving
 from workbench.fidelity.hyperband import Hyperband
 from workbench.history import Drawn
 from workbench.objective import Checkpoint
-from workbench.replay import Replay
 from workbench.search.one_scale import OneScaleExplanation
+from workbench.seen import Replay
 
 SPACE = wb.Space(x=wb.Float(0, 1), slope=wb.Float(0, 1))
 HALVING = SuccessiveHalving(max_steps=9, eta=3)  # 9 trials: 1, 3, 9 steps

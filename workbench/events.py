@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import time
@@ -169,6 +169,21 @@ class RunFinished:
 
 Event = (RunStarted | TrialSuggested | TrialReported | TrialJudged | TrialShelved | TrialFinished | Printed | StepTaken
          | StateChanged | RunFinished)
+
+
+class Folded:
+    """What is folded from events, such as ``Trials``: in pieces or at once, the same comes out."""
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        raise NotImplementedError
+
+    def fold(self, events: Iterable[Event]) -> None:
+        """Take in further events."""
+        raise NotImplementedError
+
+    def refold(self, events: Iterable[Event]) -> None:
+        """Become what these events alone make, so that all who share the object go back in time with it."""
+        self.__dict__ = type(self)(events).__dict__
 
 
 class EventLog:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from workbench.events import (
     Event,
+    Folded,
     RunStarted,
     TrialFinished,
     TrialJudged,
@@ -76,7 +77,7 @@ class Fate:
         return max(self.losses, default=0)
 
 
-class Fates:
+class Fates(Folded):
     """The fates of all trials, kept up to date by ``fold``. Folding in pieces equals folding at once.
 
     Attributes

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from workbench.events import Event, TrialFinished, TrialJudged
+from workbench.events import Event, Folded, TrialFinished, TrialJudged
 from workbench.fidelity.curve_stop import CurveForecast
 
 Outcome = Literal["stopped rightly", "stopped wrongly", "stopped, nobody knows", "goes on", "goes on, nobody knows"]
@@ -36,7 +36,7 @@ class Judged:
     saved: int
 
 
-class Looks:
+class Looks(Folded):
     """Looks by trial, in their order, and how trials ended; kept up to date by ``fold``."""
 
     def __init__(self, events: Iterable[Event] = ()) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from workbench.events import (
     Event,
+    Folded,
     RunFinished,
     RunStarted,
     StateChanged,
@@ -39,7 +40,7 @@ class Stretch:
     end: float | None = None
 
 
-class Timeline:
+class Timeline(Folded):
     """The work of all workers, kept up to date by ``fold``. Folding in pieces equals folding at once.
 
     Attributes

@@ -13,6 +13,7 @@ import pandas as pd
 from workbench.errors import RunError
 from workbench.events import (
     Event,
+    Folded,
     Printed,
     RunStarted,
     TrialFinished,
@@ -65,7 +66,7 @@ class Trial:
         return None if self.ended is None else self.ended - self.started
 
 
-class Trials:
+class Trials(Folded):
     """All trials of a run, kept up to date by ``fold``. Folding in pieces equals folding at once."""
 
     def __init__(self, events: Iterable[Event] = ()) -> None:

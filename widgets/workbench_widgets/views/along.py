@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.replay import Replay
+from workbench.seen import Replay
 from workbench.trials import Trials
 from workbench_widgets.view import FigureView, Selection
 
