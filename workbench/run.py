@@ -36,7 +36,6 @@ from workbench.results import Results
 from workbench.schedule import Scheduler
 from workbench.search import catalogue
 from workbench.search.beliefs import check_prior
-from workbench.search.one_scale import OneScale
 from workbench.search.recommend import Recommendation, advise
 from workbench.space import Choice, Config, Space
 from workbench.store import Owner
@@ -450,8 +449,7 @@ def check_algorithm(algorithm: Any, n_losses: int = 1) -> None:
 
 def for_scheduler(algorithm: Any, scheduler: Scheduler | None) -> Any:
     """Let an algorithm of ours that knows one budget see the trials of a run with a scheduler on one scale."""
-    aware = getattr(algorithm, "several_budgets", False) or not catalogue.knows(algorithm)
-    return algorithm if scheduler is None or aware else OneScale(algorithm)
+    return algorithm if scheduler is None else catalogue.for_budgets(algorithm)
 
 
 def check_same_study(old: Space, new: Space) -> None:

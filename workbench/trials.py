@@ -212,8 +212,8 @@ class Trials(Folded):
         rows: list[dict[str, Any]] = []
         trials = list(self.by_number.values())  # another thread may fold meanwhile
         declared = [p["name"] for p in self.started.space.get("params", ())] if self.started is not None else []
-        losses = _free_names(goals.labels if goals.several else (), OURS, "value ")
-        params = _free_names([*declared, *(k for t in trials for k in t.config)], [*OURS, *losses.values()], "param ")
+        losses = free_names(goals.labels if goals.several else (), OURS, "value ")
+        params = free_names([*declared, *(k for t in trials for k in t.config)], [*OURS, *losses.values()], "param ")
         for t in trials:
             last = t.error.strip().splitlines()[-1] if t.error and t.error.strip() else t.error
             row = {"trial": t.number, "state": t.state, "steps": t.n_steps, "seconds": t.seconds,
@@ -229,7 +229,7 @@ class Trials(Folded):
         return pd.DataFrame(rows, columns=columns).set_index("trial").sort_index()
 
 
-def _free_names(names: Iterable[str], taken: Iterable[str], prefix: str) -> dict[str, str]:
+def free_names(names: Iterable[str], taken: Iterable[str], prefix: str) -> dict[str, str]:
     """Name a column for each name: with the prefix, as often as it takes, where the name is taken."""
     used, columns = set(taken), dict[str, str]()
     for name in dict.fromkeys(names):

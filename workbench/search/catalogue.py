@@ -113,6 +113,12 @@ def code(algorithm: Any, module: str = "") -> str:
     return f"{module}{type(algorithm).__name__}({', '.join(parts)})"
 
 
+def for_budgets(algorithm: Any) -> Any:
+    """Let an algorithm of ours that knows one budget see the trials of a scheduler on one scale."""
+    aware = getattr(algorithm, "several_budgets", False) or not knows(algorithm)
+    return algorithm if aware else OneScale(algorithm)
+
+
 def to_json(algorithm: Any) -> dict[str, Any]:
     """Keep an algorithm as its class name and the arguments that differ from the defaults; one inside another alike.
 
