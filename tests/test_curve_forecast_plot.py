@@ -15,6 +15,7 @@ from workbench.plots.curve_forecast import FEWEST_P, all_looks, finding, forecas
 from workbench.plots.figure import figure
 from workbench.trials import Trials
 from workbench_widgets.run_panel import RunPanel
+from workbench_widgets.run_panel_commands import do
 from workbench_widgets.views import CurveForecastView, LooksView
 
 T = 100
@@ -178,11 +179,11 @@ def test_the_panel_of_such_a_run_has_both_pictures_and_obeys_the_slider():
     try:
         assert {"forecast", "looks"} <= set(panel.parts)
         assert panel.looks.by_trial and Fates(run.log).by_number[0].status == "finished"
-        panel._do({"cmd": "delta", "value": 0.5})
-        panel._all_looks.show()
+        do(panel, {"cmd": "delta", "value": 0.5})
+        panel.looks_view.show()
         assert panel._fidelity()["looks"]["delta"] == 0.5
-        panel._do({"cmd": "delta", "value": None})
-        assert panel._all_looks.delta == 0.05
+        do(panel, {"cmd": "delta", "value": None})
+        assert panel.looks_view.delta == 0.05
     finally:
         panel.close()
 
@@ -193,6 +194,6 @@ def test_the_panel_of_another_run_has_none_of_it():
     try:
         assert not {"forecast", "looks"} & set(panel.parts)
         assert panel.fidelity["looks"] is None
-        panel._do({"cmd": "delta", "value": 0.5})
+        do(panel, {"cmd": "delta", "value": 0.5})
     finally:
         panel.close()

@@ -192,15 +192,15 @@ def test_brackets_pairs_and_log_scales_are_commands(make):
     panel.command({"cmd": "start"})
     until(lambda: panel.head["state"] == "done")
     panel.command({"cmd": "bracket", "bracket": 1})
-    until(lambda: panel._race._chosen == 1)
-    panel._race.show()
+    until(lambda: panel.race_view._chosen == 1)
+    panel.race_view.show()
     panel.command({"cmd": "log_steps", "on": False})
     until(lambda: panel.fidelity["log_steps"] is False)
     assert panel.fidelity["shown"] == 1
     panel.command({"cmd": "pair", "low": 3, "high": 9})
-    until(lambda: panel._ranks._pair == (1, 2))
+    until(lambda: panel.ranks_view._pair == (1, 2))
     panel.command({"cmd": "bracket", "bracket": None})
-    until(lambda: panel._race._chosen is None)
+    until(lambda: panel.race_view._chosen is None)
     assert not panel.said
 
 

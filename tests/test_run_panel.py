@@ -248,7 +248,7 @@ def test_an_optuna_objective_has_no_editor_and_fixed_algorithm(make):
     assert panel.head["algorithms"] == []
     panel.run.start().wait()
     until(lambda: panel.head["done"] == 3)
-    assert panel.table["names"] == ["x"] or panel._table.content()["names"] == ["x"]
+    assert panel.table["names"] == ["x"] or panel.table_view.content()["names"] == ["x"]
 
 
 def test_a_watched_study_is_read_only_and_followed():

@@ -4,7 +4,8 @@ const STATES = {
   stopped: ["■", "Stopped"], done: ["✓", "Done"], failed: ["✗", "Failed"], watching: ["◉", "Watching"],
 };
 const MARKS = { complete: "●", pruned: "–", failed: "×", interrupted: "□", running: "○" };
-const ALL_TABS = [["progress", "Progress"], ["model", "Model"], ["curves", "Curves"], ["fidelity", "Fidelity"], ["coordinates", "Coordinates"], ["contour", "Contour"], ["trials", "Trials"], ["log", "Log"]];
+const ALL_TABS = [["progress", "Progress"], ["model", "Model"], ["curves", "Curves"], ["fidelity", "Fidelity"], ["coordinates", "Coordinates"], ["contour", "Contour"], ["trials", "Trials"], ["trial", "Trial"], ["importance", "Importance"], ["compare", "Compare"], ["log", "Log"], ["export", "Export"]];
+const PAGES = ["trial", "importance", "compare", "export"];    // tabs that are widgets of their own; a panel has those that are among its parts
 const KEYS = [["space", "start or pause"], ["s", "one step"], [".", "stop (asks once)"], ["← →", "walk through the trials"], ["Esc", "lift the brush"], ["?", "this help"]];
 const EMPTY = "No trial yet. Press Start, or Step for one at a time.";
 const UNSAVED = "This run lives in the kernel's memory and ends with it. wb.optimize(..., name=\"mlp\") keeps it in a file from its first trial.";
@@ -207,9 +208,10 @@ function render({ model, el }) {
 
   // ---- the parts
   const top = topOf(model, send, say);
-  const TABS = ALL_TABS.filter(([key]) => key !== "fidelity" || head().scheduler);
+  const TABS = ALL_TABS.filter(([key]) => (key === "fidelity" ? head().scheduler : !PAGES.includes(key) || model.get("parts")[key]));
   const figures = Object.fromEntries(["progress", "model", "curves", "coordinates", "contour", "brackets", "gantt", "ranks", "forecast", "looks"].map((name) => [name, h("div", { className: "wb-figure" })]));
-  const parts = { progress: { nodes: [figures.progress], draw() {} }, model: modelOf(model, send, figures.model), curves: curvesOf(model, send, figures.curves), fidelity: fidelityOf(model, send, figures, embed), coordinates: coordinatesOf(model, send, figures.coordinates), contour: contourOf(model, send, figures.contour), trials: tableOf(model, send), log: logOf(model) };
+  const pages = Object.fromEntries(PAGES.map((name) => [name, h("div", { className: "wb-page" })]));
+  const parts = { progress: { nodes: [figures.progress], draw() {} }, model: modelOf(model, send, figures.model), curves: curvesOf(model, send, figures.curves), fidelity: fidelityOf(model, send, figures, embed), coordinates: coordinatesOf(model, send, figures.coordinates), contour: contourOf(model, send, figures.contour), trials: tableOf(model, send), log: logOf(model), ...Object.fromEntries(PAGES.map((name) => [name, { nodes: [pages[name]], draw() {} }])) };
   const foot = footOf(model, send, show);
   const id = `wb${Math.random().toString(36).slice(2, 8)}`;
   const panes = Object.fromEntries(TABS.map(([key]) => [key, h("div", { id: `${id}-${key}`, role: "tabpanel", className: `wb-pane wb-${key}` }, parts[key].nodes)]));
@@ -223,7 +225,7 @@ function render({ model, el }) {
       tabs[key].ariaSelected = String(key === name);
       tabs[key].tabIndex = key === name ? 0 : -1;
     }
-    for (const part of name === "fidelity" ? parts.fidelity.shown() : [name]) if (figures[part]) embed(part, figures[part]);
+    for (const part of name === "fidelity" ? parts.fidelity.shown() : [name]) if (figures[part] ?? pages[part]) embed(part, figures[part] ?? pages[part]);
     model.send({ cmd: "tab", tab: name });
   }
   function brushed() {                           // other tabs fade trials: the tab's name says who does it

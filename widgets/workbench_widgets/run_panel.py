@@ -6,29 +6,25 @@ state; what the user does comes back as messages, which wait in a queue until th
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
-from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
 import anywidget
 import ipywidgets
 import traitlets as t
 
-from workbench.errors import WorkbenchError
-from workbench.events import Event, RunState
+from workbench.events import Event
 from workbench.fates import Fates
 from workbench.fidelity import catalogue as schedulers
 from workbench.fidelity.curve_stop import CurveStop
 from workbench.looks import Looks
 from workbench.run import Run
-from workbench.search import catalogue
-from workbench.search.recommend import Recommendation
-from workbench.space import Space
 from workbench.timeline import Timeline
 from workbench.trials import Trial, Trials
 from workbench_widgets.assets import script, styles
 from workbench_widgets.pump import pump
+from workbench_widgets.run_panel_commands import Commands
+from workbench_widgets.run_panel_head import ACTIVE, Head
 from workbench_widgets.space_editor import SpaceEditor
 from workbench_widgets.threads import answer_at_once
 from workbench_widgets.view import FigureView, Selection
@@ -46,9 +42,35 @@ from workbench_widgets.views import (
     ModelView,
     TrialsView,
 )
-from workbench_widgets.words import first_line, number, short, value_of
+from workbench_widgets.words import first_line, short, value_of
 
-ACTIVE: tuple[RunState, ...] = ("running", "pausing", "stopping", "watching")
+
+class Page(Protocol):
+    """A tab that is a widget of its own. It folds and draws like a view; ``front``: its tab is open."""
+
+    front: bool
+
+    def fold(self, events: Iterable[Event]) -> None:
+        """Take in further events."""
+        ...
+
+    def draw(self) -> None:
+        """Carry out what was asked of it, and bring it up to date; called by the pump alone."""
+        ...
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is something that still has to be drawn."""
+        ...
+
+    @property
+    def n_shown(self) -> int:
+        """How many of its figures are on screen."""
+        ...
+
+    def close(self) -> None:
+        """Take it away."""
+        ...
 
 
 class RunPanel(anywidget.AnyWidget):
@@ -82,42 +104,43 @@ class RunPanel(anywidget.AnyWidget):
         self.fates, self.timeline = Fates(first), Timeline(first)
         if run.scheduler is not None:
             self.fates.expect(schedulers.to_json(run.scheduler) or {})
-        self._commands: SimpleQueue[dict[str, Any]] = SimpleQueue()
-        self._pinned = False
-        self._eta: tuple[float, float | None] = (-1e9, None)
-        self._advised: tuple[Any, Recommendation] | None = None
+        self._commands = Commands()
+        self.pinned = False
         shared = self.trials, self.selection
-        self._model = ModelView(*shared)
-        self._curves = CurvesView(*shared, self.fates)
-        self._figures: dict[str, FigureView] = {"progress": HistoryView(*shared), "model": self._model, "curves": self._curves}
-        self._coordinates = self._figures["coordinates"] = CoordinatesView(*shared)
-        self._contour = self._figures["contour"] = ContourView(*shared)
-        self._race: BracketsView | None = None
-        self._ranks: FidelityRanksView | None = None
-        self._all_looks: LooksView | None = None
+        self.model_view = ModelView(*shared)
+        self.curves_view = CurvesView(*shared, self.fates)
+        self.figures: dict[str, FigureView] = {"progress": HistoryView(*shared), "model": self.model_view,
+                                               "curves": self.curves_view}
+        self.coordinates_view = self.figures["coordinates"] = CoordinatesView(*shared)
+        self.contour_view = self.figures["contour"] = ContourView(*shared)
+        self.race_view: BracketsView | None = None
+        self.ranks_view: FidelityRanksView | None = None
+        self.looks_view: LooksView | None = None
         self.looks = Looks(first)
         if run.scheduler is not None:
-            self._curves.set_log(on=True)
-            self._race = self._figures["brackets"] = BracketsView(*shared, self.fates)
-            self._figures["gantt"] = GanttView(*shared, self.timeline)
-            self._ranks = self._figures["ranks"] = FidelityRanksView(*shared, self.fates)
+            self.curves_view.set_log(on=True)
+            self.race_view = self.figures["brackets"] = BracketsView(*shared, self.fates)
+            self.figures["gantt"] = GanttView(*shared, self.timeline)
+            self.ranks_view = self.figures["ranks"] = FidelityRanksView(*shared, self.fates)
         if isinstance(run.scheduler, CurveStop):
-            self._figures["forecast"] = CurveForecastView(*shared, self.looks)
-            self._all_looks = self._figures["looks"] = LooksView(*shared, self.looks)
-        self._table = TrialsView(lambda page: self._put(table=page), *shared)
-        self._lines = LogView(lambda lines: self._put(lines=lines), *shared)
-        self._lines.fold(first)
-        self.views = [*self._figures.values(), self._table, self._lines]
-        parts: dict[str, Any] = {name: view.live for name, view in self._figures.items()}
+            self.figures["forecast"] = CurveForecastView(*shared, self.looks)
+            self.looks_view = self.figures["looks"] = LooksView(*shared, self.looks)
+        self.table_view = TrialsView(lambda page: self._put(table=page), *shared)
+        self.log_view = LogView(lambda lines: self._put(lines=lines), *shared)
+        self.log_view.fold(first)
+        parts: dict[str, Any] = {name: view.live for name, view in self.figures.items()}
         self.editor: SpaceEditor | None = None
         self._space = run.space
         if run.space is not None and not run.read_only:
             self.editor = parts["space"] = SpaceEditor(run.space, locked=len(self.trials) > 0)
             self.editor.observe(lambda change: self.command({"cmd": "space", "space": change["new"]}), "space")
-        super().__init__(parts=parts, head=self._head(), picked=self._picked(), table=self._table.content(),
-                         lines=list(self._lines.lines), model=self._model.content, coordinates=self._coordinates.content,
-                         contour=self._contour.content, fidelity=self._fidelity())
-        self._table.touch()
+        self.pages: dict[str, Page] = {}  # tabs that are widgets of their own, by the tab's name
+        parts |= self.pages
+        self.headline = Head(run, self.trials, self.fates, self.timeline, editable=self.editor is not None)
+        super().__init__(parts=parts, head=self.headline.content(), picked=self._picked(), table=self.table_view.content(),
+                         lines=list(self.log_view.lines), model=self.model_view.content, fidelity=self._fidelity(),
+                         coordinates=self.coordinates_view.content, contour=self.contour_view.content)
+        self.table_view.touch()
         self.on_msg(lambda _, message, __: self.command(message))
         answer_at_once(self)
         self.selection.listen(lambda _: pump.ask(self))
@@ -135,7 +158,7 @@ class RunPanel(anywidget.AnyWidget):
         events = list(events)
         for state in (self.trials, self.fates, self.timeline, self.looks):
             state.fold(events)
-        for view in self.views:
+        for view in (self.table_view, self.log_view, *self._embedded):
             view.fold(events)
 
     # ---- what goes out ---------------------------------------------------------------------------------------------
@@ -143,25 +166,30 @@ class RunPanel(anywidget.AnyWidget):
     @property
     def waits(self) -> bool:
         """Whether something must still be drawn: a view, or the clock."""
-        return self.run.state in ACTIVE or any(v.waits for v in self.views)
+        return self.run.state in ACTIVE or any(v.waits for v in (self.table_view, self.log_view, *self._embedded))
 
     @property
     def n_shown(self) -> int:
         """How many of its figures are on screen."""
-        return sum(v.n_shown for v in self._figures.values())
+        return sum(v.n_shown for v in self._embedded)
+
+    @property
+    def _embedded(self) -> list[FigureView | Page]:
+        """Its children that draw themselves: figures, and tabs that are widgets of their own."""
+        return [*self.figures.values(), *self.pages.values()]
 
     def draw(self) -> None:
         """Carry out commands, then bring the panel up to date. Called by the pump alone."""
-        n = self._obey()
+        n = self._commands.obey(self)
         self._show_space()
         with self.hold_sync():
-            self._put(head=self._head(), picked=self._picked())
-            for view in (self._table, self._lines):
-                view.draw()
+            self._put(head=self.headline.content(), picked=self._picked())
+            self.table_view.draw()
+            self.log_view.draw()
             self.ack += n
-        for figure in self._figures.values():
-            figure.draw()
-        self._put(model=self._model.content, coordinates=self._coordinates.content, contour=self._contour.content,
+        for view in self._embedded:
+            view.draw()
+        self._put(model=self.model_view.content, coordinates=self.coordinates_view.content, contour=self.contour_view.content,
                   fidelity=self._fidelity())
 
     def _show_space(self) -> None:
@@ -183,49 +211,12 @@ class RunPanel(anywidget.AnyWidget):
             if getattr(self, name) != value:
                 setattr(self, name, value)
 
-    def _head(self) -> dict[str, Any]:
-        run, trials = self.run, self.trials
-        best = trials.best
-        waiting = run.n_waiting
-        running = trials.n_running if run.scheduler is None else min(self.timeline.n_busy, trials.n_running - waiting)
-        return {
-            "state": run.state, "detail": run.detail, "name": run.name or "", "where": run.where, "saved": run.saved,
-            "read_only": run.read_only, "done": trials.n_done, "total": run.n_trials, "running": running,
-            "failed": trials.n_by_state.get("failed", 0), "pruned": trials.n_by_state.get("pruned", 0),
-            "best": None if best is None else number(trials.value(best.loss)),
-            "best_trial": None if best is None else best.number,
-            "pareto": len(trials.pareto) if run.goals.several else None, "maximize": trials.maximize,
-            "elapsed_s": int(run.elapsed_s), "eta_s": self._eta_s(), "algorithm": catalogue.label(run.algorithm),
-            "algorithms": [] if self.editor is None or run.space is None else catalogue.offered(
-                run.space, n_losses=len(run.goals), scheduled=run.scheduler is not None),
-            "workers": run.n_workers, "n_parameters": 0 if run.space is None else len(run.space), "advice": self._advice(),
-            "scheduler": schedulers.label(run.scheduler), "pausing": run.pausing, "waiting": waiting,
-            "ready": max(trials.n_running - running - waiting, 0),
-            "shelved": sum(f.shelved for f in self.fates.waiting) if waiting else 0,
-        }
-
     def _fidelity(self) -> dict[str, Any]:
         """Return what stands beside the race, and the budgets whose ranks can be compared; nothing without a scheduler."""
-        if self._race is None:
+        if self.race_view is None:
             return {}
-        return {**self._race.content, "budgets": list(self.fates.budgets), "log_steps": self._curves.log_steps,
-                "looks": None if self._all_looks is None else self._all_looks.content}
-
-    def _advice(self) -> dict[str, str]:
-        """Return what the chooser would take for this space and budget, and why."""
-        run = self.run
-        key = (run.space, run.n_trials)
-        if self._advised is None or self._advised[0] != key:
-            self._advised = key, run.recommendation
-        chosen = self._advised[1]
-        return {"label": chosen.label, "why": " ".join(chosen.reasons)}
-
-    def _eta_s(self) -> int | None:
-        now = time.monotonic()
-        if now - self._eta[0] > 1.0 or self.run.state not in ACTIVE:
-            self._eta = now, self.run.eta_s
-        eta = self._eta[1]
-        return None if eta is None else round(eta)
+        return {**self.race_view.content, "budgets": list(self.fates.budgets), "log_steps": self.curves_view.log_steps,
+                "looks": None if self.looks_view is None else self.looks_view.content}
 
     def _picked(self) -> dict[str, Any]:
         tr = self.trials.by_number.get(-1 if self.selection.trial is None else self.selection.trial)
@@ -233,97 +224,28 @@ class RunPanel(anywidget.AnyWidget):
         tr = tr or self.trials.best
         if tr is None:
             return {}
-        return {"trial": tr.number, "state": tr.state, "chosen": chosen, "pinned": chosen and self._pinned,
+        return {"trial": tr.number, "state": tr.state, "chosen": chosen, "pinned": chosen and self.pinned,
                 "value": value_of(self.trials, tr) or None,
                 "config": [[k, short(v)] for k, v in tr.config.items()], "code": repr(tr.config), "why": _why(tr),
                 "error": (tr.error or "")[-20_000:], "first": first_line(tr.error)}
 
-    # ---- commands --------------------------------------------------------------------------------------------------
+    # ---- what commands do to it ------------------------------------------------------------------------------------
 
-    def _obey(self) -> int:
-        n = 0
-        while True:
-            try:
-                message = self._commands.get_nowait()
-            except Empty:
-                return n
-            n += "space" not in message
-            try:
-                self._do(message)
-                self._put(said={})
-            except WorkbenchError as error:
-                self.said = {"text": str(error), "at": time.time()}
-            except Exception as error:  # noqa: BLE001 - whoever clicked must see it; the pump must go on
-                self.said = {"text": f"{type(error).__name__}: {error}", "at": time.time()}
-
-    def _do(self, m: dict[str, Any]) -> None:
-        run = self.run
-        match m:
-            case {"cmd": "start"}:
-                run.start()
-            case {"cmd": "pause"}:
-                run.pause()
-            case {"cmd": "step"}:
-                run.step(block=False)
-            case {"cmd": "stop"}:
-                run.stop()
-            case {"cmd": "n_trials" | "n_workers" as what, "value": value}:
-                run.configure(**{what: value})
-            case {"cmd": "algorithm", "value": str(label)} if label in catalogue.LABELLED:
-                run.configure(algorithm=catalogue.LABELLED[label])
-            case {"cmd": "advice"} if self._advised is not None:
-                run.configure(algorithm=self._advised[1].algorithm)
-            case {"cmd": "space", "space": Space() as space}:
-                run.configure(space=space)
-            case {"cmd": "again", "trial": int(trial)}:
-                run.enqueue(self.trials.by_number[trial].config)
-            case _:
-                self._look(m)
-
-    def _look(self, m: dict[str, Any]) -> None:
-        """Carry out what changes the view alone."""
-        match m:
-            case {"cmd": "pick", "trial": int(trial)}:
-                self._pinned = False
-                self.selection.pick(trial if trial in self.trials.by_number else None)
-            case {"cmd": "pick"} if not self._pinned:
-                self.selection.pick(None)
-            case {"cmd": "move", "by": int(by)}:
-                self._move(by)
-            case {"cmd": "pin"}:
-                self._pinned = not self._pinned
-            case {"cmd": "along", "x": str(x)}:
-                self._model.along(x, m.get("y") or None)
-            case {"cmd": "contour", "x": str(x), "y": str(y)}:
-                self._contour.along(x, y)
-            case {"cmd": "bracket", "bracket": int() | None as bracket} if self._race is not None:
-                self._race.choose(bracket)
-            case {"cmd": "pair", "low": int() | None as low, "high": int() | None as high} if self._ranks is not None:
-                self._ranks.choose(low, high)
-            case {"cmd": "delta", "value": int() | float() | None as delta} if self._all_looks is not None:
-                self._all_looks.choose(delta)
-            case {"cmd": "log_steps", "on": bool(on)}:
-                self._curves.set_log(on=on)
-            case {"cmd": "brush", "axis": str(key), "from": int() | float() as low, "to": int() | float() as high}:
-                self._coordinates.brush(key, low, high, add=bool(m.get("add")))
-            case {"cmd": "lift"}:
-                self._coordinates.lift(m.get("axis"))
-            case {"cmd": "page", "page": int(page)}:
-                self._table.turn_to(page)
-            case {"cmd": "sort", "by": str(column)}:
-                self._table.sort_by(column)
-            case {"cmd": "tab", "tab": str(tab)}:
-                for name, view in (("trials", self._table), ("log", self._lines)):
-                    view.front = name == tab
-                    view.draw()
-
-    def _move(self, by: int) -> None:
+    def move(self, by: int) -> None:
+        """Pick the trial so many places after the picked one."""
         numbers = list(self.trials.by_number)
         if not numbers:
             return
         now = self.selection.trial
         i = numbers.index(now) + by if now in numbers else (len(numbers) - 1 if by < 0 else 0)
         self.selection.pick(numbers[min(max(i, 0), len(numbers) - 1)])
+
+    def bring_to_front(self, tab: str) -> None:
+        """Take note of which tab is open."""
+        fronts: dict[str, TrialsView | LogView | Page] = {"trials": self.table_view, "log": self.log_view, **self.pages}
+        for name, view in fronts.items():
+            view.front = name == tab
+            view.draw()
 
     # ---- the end, and places without a kernel ----------------------------------------------------------------------
 
@@ -335,7 +257,7 @@ class RunPanel(anywidget.AnyWidget):
         super().close()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        self._figures["progress"].live.push_once()
+        self.figures["progress"].live.push_once()
         bundle = super()._repr_mimebundle_(**kwargs)
         data, meta = bundle if isinstance(bundle, tuple) else (bundle, {})
         return {**(data or {}), "text/plain": repr(self.run), "text/html": self.run._repr_html_()}, meta
