@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from workbench.optuna_bridge import Sampler
     from workbench.optuna_pruner import Pruner
     from workbench.racing import race
+    from workbench.recording import Recording, replay
     from workbench.run import Run
     from workbench.search.bohb import BOHB
     from workbench.search.cma_es import CMAES
@@ -52,12 +53,14 @@ if TYPE_CHECKING:
     from workbench.search.rf_bo import RFBO
     from workbench.search.tpe import TPE
     from workbench.space import Choice, Float, Int, Space
+    from workbench.what_if import WhatIf
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Space": "space", "Float": "space", "Int": "space", "Choice": "space",
     "optimize": "api", "open": "api", "watch": "api", "tune": "automl.tune", "Run": "run", "race": "racing",
+    "Recording": "recording", "replay": "recording", "WhatIf": "what_if",
     "GPBO": "search.gp_bo", "RFBO": "search.rf_bo",
     "TPE": "search.tpe", "BOHB": "search.bohb", "OneScale": "search.one_scale",
     "Fabolas": "search.fabolas",
@@ -81,7 +84,7 @@ __all__ = [
     "CMAES", "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "DifferentialEvolution", "Float", "Genetic", "Grid", "Int",
     "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
     "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "objectives", "open", "optimize", "race",
-    "recommend", "tune", "watch",
+    "recommend", "replay", "Recording", "WhatIf", "tune", "watch",
 ]
 
 

@@ -21,10 +21,11 @@ from workbench.inferred import InferredSpace
 from workbench.ledger import Ledger, Saw
 from workbench.losses import Direction, Goals
 from workbench.notebook import mimebundle
-from workbench.propose import Settings, history_before, rows_of
+from workbench.propose import Settings, history_before, told_trials
 from workbench.search import catalogue
 from workbench.space import Space
 from workbench.trials import Trial, Trials
+from workbench.what_if import Question, WhatIf, chosen
 
 
 class Results:
@@ -144,8 +145,43 @@ class Results:
             raise RunError("there is no space yet: an Optuna objective makes it as it goes. Wait for the first trial.")
         trials, sign, budgets = self._ledger.trials(), self._ledger.sign, self._settings.budgets
         if saw is None:
-            return rows_of(trials, space, sign, self.seed, budgets=budgets).history()
+            over = {t.number for t in trials if t.state.is_finished()}
+            running = [t for t in list(self.trials.by_number.values()) if t.ended is None and t.number not in over]
+            saw = Saw(len(told_trials(trials)), tuple(t.number for t in running), steps=tuple(len(t.curve) for t in running))
         return history_before(trials, space, sign, self.seed, saw, budgets)
+
+    def question(self, before: int | None = None) -> Question:
+        """Return a moment at which algorithms can be asked: now, or with ``before=k`` when trial k was suggested."""
+        history = self.history(before)
+        trials = self.trials.by_number
+        number = max(trials, default=-1) + 1 if before is None else before
+        return Question(history, number, None if before is None else trials[before], self.goals,
+                        scheduled=self.scheduler is not None)
+
+    def what_if(self, before: int | None = None, algorithms: Sequence[Any] | None = None, *, n: int = 1) -> WhatIf:
+        """Ask what other algorithms would have suggested; the run is not touched.
+
+        Parameters
+        ----------
+        before
+            Instead of this trial, with what was known when it was suggested. By default: next, with what is known now.
+        algorithms
+            Objects such as ``wb.TPE()``, or names such as ``"CMA-ES"``. By default GP-BO, TPE, CMA-ES, RF-BO and random
+            search. Those that cannot serve such a run are left out, and it is said why.
+        n
+            Suggestions of each. The first is drawn with the trial's own generator: the run's own algorithm then gives the
+            configuration that was tried. The others show how much is chance.
+
+        Raises
+        ------
+        RunError
+            If there is no such trial or algorithm, or the space is not known yet. What goes wrong with one algorithm stands
+            in its row.
+        """
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+            raise RunError(f"n must be a whole number of at least 1, got {n!r}: the suggestions of each algorithm.")
+        question = self.question(before)
+        return WhatIf(question, tuple(question.ask(chosen(algorithms, len(self.goals)), n)))
 
     def _saw(self, number: int) -> Saw | None:
         if number not in self.trials.by_number:

@@ -44,6 +44,15 @@ class Replay:
         assert self._rows is not None
         return self._rows.history()
 
+    def present(self) -> History:
+        """Return what an algorithm would see now, running trials included, in the newest trial's space; there must be one."""
+        newest = next(reversed(self.trials.by_number.values())).number
+        space = self._take(newest)
+        assert self._rows is not None
+        running = [t for t in self.trials.by_number.values() if t.ended is None and fits(space, t.config)]
+        at = [at_budgets(t.curve, self._budgets) for t in running] if self._budgets else []
+        return self._rows.history([t.config for t in running], pending_at=at)
+
     def history_before(self, number: int) -> History:
         """Return what the algorithm saw; the space must have been declared (``space_of``)."""
         space = self._take(number)
