@@ -14,10 +14,11 @@ from scipy.stats import binom, friedmanchisquare
 import workbench as wb
 from workbench import racing
 from workbench.events import TrialFinished
-from workbench.plots.race import FLOOR, quartiles
+from workbench.over_seeds import difference, holm, quartiles, ranked, sign_test, signed_rank_test
+from workbench.plots.race import FLOOR
 from workbench.plots.race import race as draw
 from workbench.problems import branin, forrester
-from workbench.race_results import Lap, RaceResults, difference, holm, ranked, sign_test, signed_rank_test
+from workbench.race_results import Lap, RaceResults
 from workbench_widgets.race_panel import RacePanel, clock, head, outcome
 
 SPACE = wb.Space(x=wb.Float(0.0, 1.0))

@@ -19,13 +19,11 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest, rankdata, wilcoxon
 
 from workbench.errors import RunError
+from workbench.over_seeds import LEVEL, difference, holm, p_text, ranked, sign_test, signed_rank_test
 from workbench.space import Array
 
-LEVEL = 0.05  # p-values below are called more than chance
-HUGE = 1e300
 FORMAT = "workbench race 1"
 
 
@@ -211,39 +209,3 @@ def _compared(row: Mapping[Any, Any], n: int) -> str:
         return f"{text}; so few seeds cannot tell skill from luck."
     verdict = "more than chance" if row["p holm"] < LEVEL else "it may be chance"
     return f"{text}; sign test p = {p_text(row['p sign'])}, Wilcoxon p = {p_text(row['p holm'])} after Holm: {verdict}."
-
-
-def p_text(p: float) -> str:
-    """Write a p-value."""
-    return "< 0.001" if p < 0.001 else f"{p:.2g}"
-
-
-def ranked(final: Array) -> Array:
-    """Rank the algorithms within each seed, 1 = best, ties shared; shape of ``final``."""
-    return np.array([rankdata(row) for row in final]).reshape(final.shape)
-
-
-def difference(a: Array, b: Array) -> Array:
-    """Subtract final losses; equal up to rounding is a tie, and so is nothing found by either."""
-    a, b = np.clip(a, -HUGE, HUGE), np.clip(b, -HUGE, HUGE)
-    return np.where(np.isclose(a, b, rtol=1e-12, atol=0.0), 0.0, a - b)
-
-
-def sign_test(better: int, worse: int) -> float:
-    """Two-sided probability of so uneven a split if both were equally good; ties do not count."""
-    return 1.0 if better + worse == 0 else float(binomtest(better, better + worse).pvalue)
-
-
-def signed_rank_test(gap: Array) -> float:
-    """Wilcoxon's two-sided p-value for differences; ties are left out."""
-    gap = gap[gap != 0]
-    return 1.0 if len(gap) == 0 else float(wilcoxon(gap).pvalue)
-
-
-def holm(p: Sequence[float]) -> list[float]:
-    """Correct p-values for their number: the k-th smallest of m times m - k + 1, never smaller than the one before."""
-    out, above = [0.0] * len(p), 0.0
-    for k, i in enumerate(np.argsort(p, kind="stable").tolist()):
-        above = max(above, min(1.0, (len(p) - k) * p[i]))
-        out[i] = above
-    return out

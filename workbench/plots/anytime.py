@@ -13,10 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from workbench.events import Event, TrialReported
+from workbench.over_seeds import quartiles
 from workbench.plots import marks as m
 from workbench.plots.figure import empty, safe
 from workbench.plots.history import use_log
-from workbench.plots.race import COLORS, DASHES, FLOOR, HEIGHT, quartiles
+from workbench.plots.race import COLORS, DASHES, FLOOR, HEIGHT
 from workbench.space import Array
 
 POINTS = 500  # of a line, evenly spread over the log axis

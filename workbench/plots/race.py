@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.over_seeds import quartiles
 from workbench.plots import marks as m
 from workbench.plots.figure import empty, safe
 from workbench.plots.history import use_log
@@ -56,14 +57,6 @@ def _curves(results: RaceResults, name: str) -> Array:
     """Curves of the complete seeds, so that all have the same ones; before the first is complete, of what there is."""
     curves = results.best(name, results.complete_seeds or None)
     return curves if results.optimum is None else np.maximum(curves - results.optimum, FLOOR)
-
-
-def quartiles(curves: Array) -> Array:
-    """Return lower quartile, median and upper quartile over the seeds, shape (3, n); what is not found yet counts as worst.
-
-    Values that occurred, not means of two: these would be infinite, or wrong on a log axis.
-    """
-    return np.asarray(np.quantile(curves, [0.25, 0.5, 0.75], axis=0, method="inverted_cdf"))
 
 
 def _drawable(values: Array) -> Array:
