@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from workbench.events import Event
@@ -18,11 +18,15 @@ HIDDEN_S = 2.0  # a picture that nobody sees is brought up to date this often
 class View(Protocol):
     """``fold`` takes events in (cheap bookkeeping), ``draw`` brings the screen up to date (once a tick).
 
-    A view knows events, never runs or algorithms; so a saved log redraws the same picture.
+    A view knows events, never runs or algorithms; so a saved log redraws the same picture. ``rewind`` goes back in time.
     """
 
     def fold(self, events: Iterable[Event]) -> None:
         """Take in further events."""
+        ...
+
+    def rewind(self, events: Sequence[Event]) -> None:
+        """Forget what came later: these are all events so far. Settings, such as the chosen parameter, stay."""
         ...
 
     def draw(self) -> None:
@@ -102,6 +106,18 @@ class Paced:
         if self._own:
             self.trials.fold(events)
         self._dirty = True
+
+    def rewind(self, events: Sequence[Event]) -> None:
+        """Forget what came later: these are all events so far. States that are shared have gone back already."""
+        if self._own:
+            self.trials.refold(events)
+        self.hasten()
+
+    def hasten(self) -> None:
+        """Draw at the next tick, if it is on screen, however old the last drawing is."""
+        self._dirty = True
+        if self.seen:
+            self._drawn_at = -1e9
 
     def touch(self) -> None:
         """Draw anew, although nothing happened: a setting or the selection changed. Any thread."""

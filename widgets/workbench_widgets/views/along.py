@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from workbench.events import Event
 from workbench.seen import Replay
 from workbench.trials import Trials
 from workbench_widgets.view import FigureView, Selection
@@ -27,6 +29,11 @@ class AlongView(FigureView):
         """Choose the parameter along the axis; with ``y`` both of a map."""
         self._along = (x, y)
         self.touch()
+
+    def rewind(self, events: Sequence[Event]) -> None:
+        """Forget what came later: these are all events so far."""
+        self._replayed = None
+        super().rewind(events)
 
     def show(self) -> None:
         """Send the picture, and what stands beside it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from workbench.events import Event
@@ -26,6 +26,12 @@ class FatesView(FigureView):
         if self._own_fates:
             self.fates.fold(events)
         super().fold(events)
+
+    def rewind(self, events: Sequence[Event]) -> None:
+        """Forget what came later: these are all events so far."""
+        if self._own_fates:
+            self.fates.refold(events)
+        super().rewind(events)
 
 
 class BracketsView(FatesView):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from workbench.events import Event
 from workbench.plots.contour import HEIGHT, Map, caption, contour, map_of
 from workbench.plots.figure import empty
 from workbench.search.surrogate_why import SurrogateExplanation
@@ -35,6 +37,11 @@ class ContourView(AlongView):
         x, y = self._axes(space)
         found = self._mapped(space, newest, x, y)
         return contour(self.trials, space, x, y, found, brushed=self.selection.brushed, selected=self.selection.trial)
+
+    def rewind(self, events: Sequence[Event]) -> None:
+        """Forget what came later: these are all events so far."""
+        self._map = None
+        super().rewind(events)
 
     def _content(self) -> dict[str, Any]:
         """Return what stands above the picture: the parameters, which are shown, and what the map drawn last is."""

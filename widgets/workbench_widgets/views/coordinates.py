@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from workbench.events import Event
@@ -53,6 +53,12 @@ class CoordinatesView(FigureView):
     def fold(self, events: Iterable[Event]) -> None:
         """Take in further events."""
         super().fold(events)
+        if self.brushes:
+            self._select()
+
+    def rewind(self, events: Sequence[Event]) -> None:
+        """Forget what came later: these are all events so far. The brush stays, on the trials that there are."""
+        super().rewind(events)
         if self.brushes:
             self._select()
 

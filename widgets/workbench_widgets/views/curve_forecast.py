@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from workbench.events import Event
@@ -28,6 +28,12 @@ class _OfLooks(FigureView):
         if self._own_looks:
             self.looks.fold(events)
         super().fold(events)
+
+    def rewind(self, events: Sequence[Event]) -> None:
+        """Forget what came later: these are all events so far."""
+        if self._own_looks:
+            self.looks.refold(events)
+        super().rewind(events)
 
 
 class CurveForecastView(_OfLooks):

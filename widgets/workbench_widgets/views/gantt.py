@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from workbench.events import Event
@@ -29,6 +29,12 @@ class GanttView(FigureView):
         if self._own_timeline:
             self.timeline.fold(events)
         super().fold(events)
+
+    def rewind(self, events: Sequence[Event]) -> None:
+        """Forget what came later: these are all events so far."""
+        if self._own_timeline:
+            self.timeline.refold(events)
+        super().rewind(events)
 
     def picture(self) -> dict[str, Any]:
         """Return what was folded as a plain plotly dict."""

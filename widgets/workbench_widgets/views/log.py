@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from workbench.events import Event, Printed, RunFinished, StateChanged, TrialFinished
@@ -35,16 +36,29 @@ class LogView(Paced):
     def fold(self, events: Iterable[Event]) -> None:
         """Take in further events."""
         for e in events:
-            said = _said(e)
-            if said is not None:
-                clock = time.strftime("%H:%M:%S", time.localtime(e.time))
-                self.lines.append([clock, *said])
+            line = _line(e)
+            if line is not None:
+                self.lines.append(line)
                 self._dirty = True
         del self.lines[:-LINES]
+
+    def rewind(self, events: Sequence[Event]) -> None:
+        """Forget what came later: these are all events so far."""
+        newest_first = (line for e in reversed(events) if isinstance(e, _SPEAK) and (line := _line(e)) is not None)
+        self.lines = list(islice(newest_first, LINES))[::-1]
+        super().rewind(events)
 
     def show(self) -> None:
         """Hand the lines out."""
         self._sink([list(line) for line in self.lines])
+
+
+_SPEAK = (Printed, TrialFinished, StateChanged, RunFinished)
+
+
+def _line(e: Event) -> list[str] | None:
+    said = _said(e)
+    return None if said is None else [time.strftime("%H:%M:%S", time.localtime(e.time)), *said]
 
 
 def _said(e: Event) -> tuple[str, str, str] | None:
