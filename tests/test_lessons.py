@@ -13,9 +13,13 @@ from workbench.plots.figure import figure
 from workbench_widgets.lessons import (
     BayesianOptimisationLesson,
     CMAESLesson,
+    CurveExtrapolationLesson,
+    CurveFamiliesLesson,
     GaussianProcessLesson,
     GridRandomLesson,
+    HyperbandTableLesson,
     TPELesson,
+    YouAreTheOptimiser,
     grid_random,
     tpe,
 )
@@ -433,3 +437,89 @@ def test_an_exercise_tells_right_from_not_yet_and_from_no_answer():
     assert str(verdict(0)) == "Not yet: ZeroDivisionError: division by zero. Halve it."
     assert "<b>✓</b>" in verdict(2)._repr_html_()
     assert "&lt;b&gt;" in check(1, bool, "", "<b>")._repr_html_()
+
+
+# Predict first --------------------------------------------------------------------------------------------------------
+
+PREDICTABLE = {  # a guess at a click: x, y, subplot
+    GaussianProcessLesson: (0.4, 0.0, "xy"), BayesianOptimisationLesson: (0.4, 0.0, "xy"), TPELesson: (0.4, 0.0, "xy"),
+    GridRandomLesson: (0.4, 0.0, "xy"), CMAESLesson: (0.4, 0.4, "xy"), CurveExtrapolationLesson: (60.0, 0.1, "xy"),
+    CurveFamiliesLesson: (60.0, 0.1, "xy"), HyperbandTableLesson: (100.0, 1.0, "x2y"),
+}
+
+
+def click(lesson, at):
+    x, y, subplot = at
+    lesson.live.clicked = {"x": x, "y": y, "subplot": subplot, "n": lesson.live.clicked.get("n", 0) + 1}
+
+
+@pytest.mark.parametrize("kind", PREDICTABLE)
+def test_with_predict_first_no_answer_is_seen_before_a_guess_and_a_step_after_it_shows_it(kind):
+    lesson = kind()
+    lesson.predict_first = True
+    covered = lesson.state
+    assert lesson.awaits(covered)
+    lesson.change(lesson.reveal)
+    lesson.change(lambda s: replace(s, shown=True) if hasattr(s, "shown") else s)
+    assert not lesson.is_open(lesson.state)
+    click(lesson, PREDICTABLE[kind])
+    assert lesson.state.guess is not None
+    lesson.step()
+    assert lesson.is_open(lesson.state)
+    lesson.reset()
+    assert lesson.awaits(lesson.state)
+
+
+def test_a_refused_answer_is_said_and_its_tick_goes_out_again():
+    lesson = CurveFamiliesLesson()
+    lesson.predict_first = True
+    box = lesson._inputs["rest"]
+    box.value = True
+    assert not box.value
+    assert not lesson.state.rest
+    assert "Predict first" in lesson._status.value
+    click(lesson, (60.0, 0.1, "xy"))
+    box.value = True
+    assert lesson.state.rest
+
+
+@pytest.mark.parametrize("kind", [BayesianOptimisationLesson, TPELesson, GaussianProcessLesson])
+def test_each_step_of_a_search_asks_for_a_new_prediction(kind):
+    lesson = kind()
+    lesson.predict_first = True
+    n = len(lesson.state.y)
+    for k in range(1, 4):
+        click(lesson, (0.1 + 0.2 * k, 0.0, "xy"))
+        lesson.step()  # shows
+        assert len(lesson.state.y) == n + k - 1
+        lesson.step()  # evaluates, and hides again
+        assert len(lesson.state.y) == n + k
+        assert lesson.awaits(lesson.state)
+
+
+def test_the_hidden_band_is_not_drawn_and_a_step_evaluates_where_it_is_widest():
+    lesson = GaussianProcessLesson(GPState().add(0.2).add(0.5))
+    lesson.predict_first = True
+    names = {t["name"] for t in lesson.picture(lesson.state)["data"]}
+    assert "95 % band" not in names
+    click(lesson, (0.9, 0.0, "xy"))
+    assert len(lesson.state.x) == 2  # the click is a guess, not an evaluation
+    lesson.step()
+    assert "95 % band" in {t["name"] for t in lesson.picture(lesson.state)["data"]}
+    assert "% of the largest" in lesson.question(lesson.state)
+    widest = lesson.state.widest
+    lesson.step()
+    assert lesson.state.x[-1] == widest
+
+
+def test_play_waits_for_nobody_so_it_is_off_while_one_predicts():
+    lesson = TPELesson()
+    lesson.predict_first = True
+    lesson.toggle_play()
+    assert not lesson._playing.is_set()
+    assert "Play is off" in lesson._status.value
+
+
+def test_the_game_has_nothing_to_hide():
+    with pytest.raises(ValueError, match="every move in it is a prediction"):
+        YouAreTheOptimiser().predict_first = True

@@ -57,7 +57,7 @@ def test_a_click_evaluates_and_the_lengthscale_can_be_dragged(notebook):
     page.wait_for_function("(" + DRAWN + ")(['present lengthscale', 'x'])[0] > 0.25")
     page.wait_for_function(COUNT, arg=["observations", 3])
     button(page, "Fit").click()
-    page.locator(".wb-lesson select").first.select_option("posterior")
+    page.locator(".wb-lesson select").filter(has_text="posterior").select_option("posterior")
     page.wait_for_function(COUNT, arg=["3 functions drawn from the posterior", 161])
     both(notebook, page)
     click_at(page, 0.7, 0.5, i=1)  # the likelihood's own plot: choose a lengthscale there
@@ -141,3 +141,21 @@ def test_cma_es_guess_step_switch_and_zoom(notebook):
     page.get_by_label("zoom in on the distribution").check()
     page.wait_for_function("document.querySelector('.wb-lesson .js-plotly-plot').layout.xaxis.range[1] !== 1")
     both(notebook, page, "-zoomed")
+
+
+def test_predict_first_by_keys_hides_the_band_until_a_guess(notebook):
+    page = open_lesson(notebook, GP)
+    lesson = page.locator(".wb-lesson[tabindex]")
+    lesson.press("p")
+    page.get_by_text("The band is hidden").wait_for()
+    lesson.press("s")
+    page.get_by_text("Predict first").first.wait_for()
+    click_at(page, 0.3, 0.4)
+    page.get_by_text("Your guess is kept").wait_for()
+    both(notebook, page, "-guess")
+    lesson.press("ArrowRight")
+    page.get_by_text("of the largest").first.wait_for()
+    page.wait_for_function(COUNT, arg=["95 % band", 161])
+    lesson.press("ArrowRight")
+    page.wait_for_function(COUNT, arg=["observations", 1])
+    page.get_by_text("The band is hidden").wait_for()

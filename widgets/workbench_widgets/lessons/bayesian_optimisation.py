@@ -106,6 +106,7 @@ class BayesianOptimisationLesson(Lesson[BOState]):
     """Guess where to look next, then see what expected improvement and its rivals say; step by step, 1-D or 2-D."""
 
     name = "Bayesian optimisation"
+    ask = "click where you would look next, or type x"
     dials = (Dial("beta", "β of LCB (no unit)", 0.0, 6.0, step=0.1, digits=".1f"),
              Dial("xi", "ξ of EI and PI (sd of y)", 0.0, 1.0, step=0.01, digits=".2f"))
 

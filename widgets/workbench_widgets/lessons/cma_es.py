@@ -87,6 +87,8 @@ class CMAESLesson(Lesson[CMAESState]):
     """Draw, select, move, in three steps a generation; switch the parts of the update off; step, play, go to a generation."""
 
     name = "CMA-ES"
+    predict_each_step = False  # every generation begins with hidden ranks
+    ask = "click where the next mean will be, or type it"
     dials = (Dial("generation", "generation (number)", 0, LAST - 1, step=1, digits=".0f"),
              Dial("lam", "λ (points)", 4, 40, step=1, digits=".0f"),
              Dial("sigma", "first σ (of range)", 0.005, 0.5, log=True))
@@ -113,6 +115,18 @@ class CMAESLesson(Lesson[CMAESState]):
     def stepped(self, state: CMAESState) -> CMAESState:
         """Go to the next moment."""
         return state.step()
+
+    def is_open(self, state: CMAESState) -> bool:
+        """Whether the points are ranked."""
+        return state.moment > DRAWN
+
+    def reveal(self, state: CMAESState) -> CMAESState:
+        """Rank the points."""
+        return state.step()
+
+    def cover(self, state: CMAESState) -> CMAESState:
+        """Go back to the moment when the points are drawn."""
+        return replace(state, slowly=True, moment=DRAWN, guess=None)
 
     def clicked(self, state: CMAESState, x: float, y: float, subplot: str) -> CMAESState:
         """Keep a click in the plane as the learner's guess of the next mean."""

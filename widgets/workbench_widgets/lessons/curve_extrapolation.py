@@ -134,6 +134,7 @@ class CurveExtrapolationLesson(Lesson[CurveExtrapolationState]):
     """The fan of a learning curve narrows as more of it is seen; below δ it is stopped."""
 
     name = "Extrapolation of learning curves"
+    ask = "click at the right edge, at the height where the curve will end, or type it"
     dials = (Dial("n", "epochs seen", 2, 39, step=1, digits=".0f"),
              Dial("best", "best so far (share of errors)", 0.01, 0.4, step=0.005, digits=".3f"),
              Dial("delta", "δ", 0.0001, 0.5, log=True, digits=".2g"))
@@ -160,6 +161,14 @@ class CurveExtrapolationLesson(Lesson[CurveExtrapolationState]):
     def stepped(self, state: CurveExtrapolationState) -> CurveExtrapolationState:
         """See one epoch more."""
         return replace(state, n=state.n + 1, shown=True) if state.n < T - 1 else state
+
+    def is_open(self, state: CurveExtrapolationState) -> bool:
+        """Whether the forecast, or what came, is on view."""
+        return state.shown or state.rest
+
+    def cover(self, state: CurveExtrapolationState) -> CurveExtrapolationState:
+        """Hide the forecast and what came."""
+        return replace(state, shown=False, rest=False, guess=None)
 
     def clicked(self, state: CurveExtrapolationState, x: float, y: float, subplot: str) -> CurveExtrapolationState:  # noqa: ARG002
         """Keep the height of the click as the guess of the end."""

@@ -41,6 +41,7 @@ class CurveFamiliesState:
     p3: float = 0.5
     rest: bool = False
     others: bool = False
+    guess: float | None = None  # of the end
 
     @property
     def places(self) -> Array:
@@ -122,6 +123,9 @@ def draw(state: CurveFamiliesState, lit: str = "") -> dict[str, Any]:  # noqa: A
     data.append(m.dots(epochs[:state.n], y[:state.n], "seen", m.ORANGE, size=6))
     if state.rest:
         data.append(m.dots(epochs[state.n:], y[state.n:], "what came", m.GREEN, size=4))
+    if state.guess is not None:
+        data.append(m.dots(np.array([float(T)]), np.array([state.guess]), "your guess of the end", m.PURPLE, size=12,
+                           symbol="star"))
     for trace in data:
         trace["hovertemplate"] = "epoch %{x:.0f}: %{y:.3f}<extra>" + str(trace["name"]) + "</extra>"
     top = 1.1 * float(y.max())
@@ -155,8 +159,11 @@ def question(state: CurveFamiliesState) -> str:
     least = fitted(state.curve, state.n, state.family)[1]
     if squares(state) > 1.5 * least + 1e-6 and not state.rest:
         return "Move the parameters until the blue line goes through the dots. Then press Step (it helps), or Fit."
+    if not state.others and state.guess is None:
+        return ("It fits. Predict: where does the curve end? Click at the right edge. And do other families that fit as well "
+                "agree on it? Tick the box for all fits.")
     if not state.others:
-        return "It fits. Predict: do other families that fit as well agree on the end? Tick the box for all fits."
+        return "Your guess is kept. Do other families that fit as well agree on the end? Tick the box for all fits."
     if not state.rest:
         return "All of these went through the same dots, more or less. Which one is right? Tick the box for what came."
     return "Try fewer epochs, and the network with rate 0.0003: it begins like a bad one. Which family sees it coming?"
@@ -178,6 +185,8 @@ class CurveFamiliesLesson(Lesson[CurveFamiliesState]):
     """One family of curves through the beginning of a learning curve, by hand and by least squares."""
 
     name = "Families of learning curves"
+    ask = "click at the right edge, at the height where the curve will end, or type it"
+    predict_each_step = False  # steps fit; what is predicted is the end
     dials = (Dial("n", "epochs seen", 3, 39, step=1, digits=".0f"),
              *(Dial(f"p{j}", f"parameter {j + 1}", 0.0, 1.0, step=0.001, digits=".3f") for j in range(MOST_PARAMETERS)))
 
@@ -200,6 +209,22 @@ class CurveFamiliesLesson(Lesson[CurveFamiliesState]):
         """Say in one line what the picture shows."""
         return summary(state)
 
+    def is_open(self, state: CurveFamiliesState) -> bool:
+        """Whether the other fits, or what came, are on view."""
+        return state.others or state.rest
+
+    def reveal(self, state: CurveFamiliesState) -> CurveFamiliesState:
+        """Show how the curve went on; while nothing is predicted, steps only fit."""
+        return self.stepped(state) if state.guess is None else replace(state, rest=True)
+
+    def cover(self, state: CurveFamiliesState) -> CurveFamiliesState:
+        """Hide the other fits and what came."""
+        return replace(state, others=False, rest=False, guess=None)
+
+    def clicked(self, state: CurveFamiliesState, x: float, y: float, subplot: str) -> CurveFamiliesState:  # noqa: ARG002
+        """Keep the height of the click as the guess of the end."""
+        return replace(state, guess=min(max(y, 0.0), 1.0))
+
     def stepped(self, state: CurveFamiliesState) -> CurveFamiliesState:
         """Let least squares take a few steps."""
         return improved(state)
@@ -207,6 +232,8 @@ class CurveFamiliesLesson(Lesson[CurveFamiliesState]):
     def dialled(self, state: CurveFamiliesState, field: str, value: Any) -> CurveFamiliesState:
         """Put a value in; a new family starts where its fits start."""
         new = super().dialled(state, field, round(value) if field == "n" else value)
+        if field == "curve":
+            new = replace(new, guess=None)
         return begun(new) if field == "family" else new
 
     def controls(self) -> list[Any]:
@@ -215,7 +242,7 @@ class CurveFamiliesLesson(Lesson[CurveFamiliesState]):
                            "The least squares of this family, from several starts")
         return [fit, self._choice("family", "family", {f.name: f.name for f in FAMILIES}),
                 self._choice("curve", "curve", {name: name for name in NAMES}), self._tick("others", "all fits"),
-                self._tick("rest", "what came")]
+                self._tick("rest", "what came"), *self.at_x("Guess the end", lambda s, x: replace(s, guess=x[0]))]
 
     def _show(self) -> None:
         """Name the sliders after the family's parameters, and hide those that it does not have."""

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 UNDO = 200  # states that "back" remembers
-KEYS = {" ": "play", "s": "step", "ArrowRight": "step", "ArrowLeft": "back", "r": "reset", "?": "help"}
-HELP = ("<kbd>space</kbd> play · <kbd>→</kbd> or <kbd>s</kbd> step · <kbd>←</kbd> back · <kbd>r</kbd> reset, while the "
-        "lesson has the focus. Click in the picture, or type x and press the button beside it.")
+KEYS = {" ": "play", "s": "step", "ArrowRight": "step", "ArrowLeft": "back", "r": "reset", "p": "predict", "?": "help"}
+HELP = ("<kbd>space</kbd> play · <kbd>→</kbd> or <kbd>s</kbd> step · <kbd>←</kbd> back · <kbd>r</kbd> reset · <kbd>p</kbd> "
+        "predict first, while the lesson has the focus. Click in the picture, or type x and press the button beside it.")
 
 State = TypeVar("State")
 
@@ -79,6 +79,9 @@ class Lesson(w.VBox, Generic[State]):  # type: ignore[misc]
     dials: tuple[Dial, ...] = ()
     can_step = True
     can_undo = True
+    can_predict = True
+    predict_each_step = True  # whether the answer is hidden again after each step
+    ask = "click in the picture, or type your guess"  # how to predict
     key_map: ClassVar[dict[str, str]] = KEYS
     help_text = HELP
 
@@ -126,6 +129,24 @@ class Lesson(w.VBox, Generic[State]):  # type: ignore[misc]
         """Answer a click in the picture."""
         return state
 
+    # With "predict first" the answer stays hidden until the learner has said what it will be: a ``guess`` in the state.
+
+    def is_open(self, state: State) -> bool:
+        """Whether the answer is on view."""
+        return bool(getattr(state, "shown", True))
+
+    def reveal(self, state: State) -> State:
+        """Show the answer."""
+        return replace(state, shown=True)  # type: ignore[type-var]
+
+    def cover(self, state: State) -> State:
+        """Hide the answer, for the next prediction."""
+        return replace(state, shown=False, guess=None)  # type: ignore[type-var]
+
+    def awaits(self, state: State) -> bool:
+        """Whether the learner must predict before the answer may be seen."""
+        return not self.is_open(state) and getattr(state, "guess", None) is None
+
     def controls(self) -> list[Any]:
         """Make the lesson's own buttons and choices."""
         return []
@@ -141,6 +162,11 @@ class Lesson(w.VBox, Generic[State]):  # type: ignore[misc]
             buttons += [self._button("Step", "step-forward", self.step, "One step of the algorithm (→ or s)"),
                         self._play, self._speed]
         buttons.append(self._button("Reset", "refresh", self.reset, "Bring the start back (r)"))
+        self._predict = w.Checkbox(False, description="predict first", indent=False, layout={"width": "auto"},
+                                   tooltip="Hide every answer until you have said what you expect (p)")
+        self._predict.observe(lambda _: self._set_predict(), "value")
+        if self.can_predict:
+            buttons.append(self._predict)
         wrap = w.Layout(flex_flow="row wrap", align_items="center")
         picture = w.Box([self.live], layout=w.Layout(flex="1 1 480px", min_width="320px"))
         picture.add_class("wb-lesson-picture")
@@ -217,13 +243,18 @@ class Lesson(w.VBox, Generic[State]):  # type: ignore[misc]
 
     def moves(self, *, shift: bool) -> dict[str, Callable[[], object]]:  # noqa: ARG002
         """Return what keys can mean, by the words of ``key_map``; ``shift`` tells whether that key is held."""
-        return {"play": self.toggle_play, "step": self.step, "back": self.back, "reset": self.reset, "help": self._help}
+        return {"play": self.toggle_play, "step": self.step, "back": self.back, "reset": self.reset,
+                "predict": self._toggle_predict, "help": self._help}
 
     def change(self, move: Callable[[State], State], merge: str = "") -> bool:
         """Go to a new state and draw it. Changes with the same ``merge`` in a row are one for ``back``."""
         with self._lock:
             new = move(self.state)
             if new == self.state:
+                return False
+            if self.predict_first and self.awaits(self.state) and self.is_open(new):
+                self._show()  # a tick that was set goes out again
+                self._say(f"<b>Predict first</b>: {self.ask}. Then the answer is shown.")
                 return False
             if not (merge and self._past and self._past[-1][0] == merge):
                 self._past = [*self._past[-UNDO:], (merge, self.state)]
@@ -243,12 +274,43 @@ class Lesson(w.VBox, Generic[State]):  # type: ignore[misc]
         self._playing.clear()
         with self._lock:
             self._past = []
-            self.state = self.start
+            self.state = self.cover(self.start) if self.predict_first else self.start
             self._show()
 
     def step(self) -> bool:
-        """Take one step of the algorithm; False when there is none left."""
-        return self.change(self.stepped)
+        """Take one step of the algorithm; False when there is none left.
+
+        With "predict first" a step that follows a prediction shows the answer, and the next one goes on.
+        """
+        return self.change(self._next if self.predict_first else self.stepped)
+
+    def _next(self, state: State) -> State:
+        if not self.is_open(state):
+            return self.reveal(state)
+        new = self.stepped(state)
+        return self.cover(new) if new != state and self.predict_each_step else new
+
+    @property
+    def predict_first(self) -> bool:
+        """Whether answers stay hidden until the learner has predicted them."""
+        return bool(self._predict.value)
+
+    @predict_first.setter
+    def predict_first(self, on: bool) -> None:
+        if on and not self.can_predict:
+            raise ValueError(f"{self.name} has no answer that could be hidden: every move in it is a prediction.")
+        self._predict.value = bool(on)
+
+    def _set_predict(self) -> None:
+        if self.predict_first:
+            self._playing.clear()
+            self.change(self.cover)
+            if self.awaits(self.state):
+                self._say(f"Answers are hidden until you have predicted: {self.ask}.")
+
+    def _toggle_predict(self) -> None:
+        if self.can_predict:
+            self._predict.value = not self._predict.value
 
     def toggle_play(self) -> None:
         """Step again and again until there is no step left, or stop doing so."""
@@ -256,6 +318,8 @@ class Lesson(w.VBox, Generic[State]):  # type: ignore[misc]
             return
         if self._playing.is_set():
             self._playing.clear()
+        elif self.predict_first:
+            self._say("Play is off while you predict first: every step waits for you. Use Step (→).")
         elif self._ears.reduced_motion:
             self._say("Your system asks for less motion, so play is off: use Step (→).")
         else:

@@ -18,6 +18,7 @@ from workbench_widgets.lessons.frame import Dial, Lesson
 
 GRID = np.linspace(0.0, 1.0, 161)
 SCALES = np.geomspace(0.02, 2.0, 81)  # length-scales along which the likelihood is drawn
+MOST = 40  # evaluations by steps
 NEAR = 0.012  # a click this close to a free point takes it away
 BOUNDS = {"lengthscale": (0.02, 2.0), "signal_sd": (0.1, 5.0), "noise_sd": (1e-3, 1.0)}
 
@@ -42,6 +43,8 @@ class GPState:
     truth: bool = False
     seed: int = 0
     asked: tuple[float, float, float] | None = None
+    guess: float | None = None  # where the learner thinks that the model is least sure
+    shown: bool = True  # the band
 
     def add(self, x: float, y: float | None = None) -> GPState:
         """Evaluate the hidden function at ``x``; with free points and a height, put or take away a point there."""
@@ -54,7 +57,12 @@ class GPState:
         sd = self.sd(GRID)
         asked = (x, float(self.sd(np.array([x]))[0]), float(sd.max()))
         height = y if self.free and y is not None else float(hidden(x))
-        return replace(self, x=(*self.x, x), y=(*self.y, height), asked=asked)
+        return replace(self, x=(*self.x, x), y=(*self.y, height), asked=asked, guess=None)
+
+    @property
+    def widest(self) -> float:
+        """Where the model is least sure."""
+        return float(GRID[int(self.sd(GRID).argmax())])
 
     def without(self, i: int) -> GPState:
         """Take a point away."""
@@ -113,9 +121,9 @@ def draw(state: GPState, lit: str = "") -> dict[str, Any]:
     gp = state.gp()
     mean, variance = gp.predict(GRID)
     sd = np.sqrt(variance)
-    data = [*m.band(GRID, mean - 1.96 * sd, mean + 1.96 * sd, "95 % band", m.BLUE,
-                    alpha=0.5 if lit == "band" else 0.25),
-            *_samples(state),
+    data = [*(m.band(GRID, mean - 1.96 * sd, mean + 1.96 * sd, "95 % band", m.BLUE, alpha=0.5 if lit == "band" else 0.25)
+              if state.shown else []),
+            *(_samples(state) if state.shown else []),
             m.line(GRID, mean, "mean μ(x)", m.BLUE, width=5 if lit == "mean" else 2.5)]
     if state.truth:
         data.append(m.line(GRID, hidden(GRID), "hidden function", m.GREY, dash="dash", width=1.5))
@@ -167,8 +175,13 @@ def _asked(state: GPState, lit: str) -> dict[str, Any]:
     texts: list[m.Dict] = []
     if state.asked:
         shapes.append(m.upright(state.asked[0], m.GREY, y0=0.42, dash="solid" if lit == "here" else "dot")[0])
+    if state.guess is not None:
+        shape, label = m.upright(state.guess, m.GREY, " your guess ", y0=0.42, y1=1.0, dash="dot")
+        label[0].update(yanchor="top", xanchor="left" if state.guess < 0.85 else "right")
+        shapes.append(shape)
+        texts += label
     if not state.x:
-        texts = [{"xref": "x2 domain", "yref": "y2 domain", "x": 0.5, "y": 0.5, "showarrow": False,
+        texts += [{"xref": "x2 domain", "yref": "y2 domain", "x": 0.5, "y": 0.5, "showarrow": False,
                   "text": "flat: without data every lengthscale explains as much"}]
     return {"shapes": shapes, "annotations": texts}
 
@@ -212,6 +225,13 @@ def formula(state: GPState) -> str:
 
 def question(state: GPState) -> str:
     """Ask first, judge the last answer, then go on."""
+    if not state.shown:
+        return ("The band is hidden. Where is the model least sure? Click there." if state.guess is None
+                else "Your guess is kept. Press Step: the band is shown.")
+    if state.guess is not None:
+        share = float(state.sd(np.array([state.guess]))[0] / state.sd(GRID).max())
+        aimed = ": well aimed" if share > 0.9 else ""
+        return f"At your guess its uncertainty is {100 * share:.0f} % of the largest{aimed}. Step evaluates where that is."
     if state.free:
         return "Free points: click to put one at any height, click it again to take it away. Can you break the model?"
     match len(state.x):
@@ -246,7 +266,7 @@ class GaussianProcessLesson(Lesson[GPState]):
     """Click to evaluate a hidden function; turn lengthscale, signal and noise; watch mean, band and likelihood."""
 
     name = "Gaussian process"
-    can_step = False
+    ask = "click where the model is least sure, or type x"
     dials = (Dial("lengthscale", "lengthscale ℓ (in x)", *BOUNDS["lengthscale"], log=True),
              Dial("signal_sd", "signal sd σ_f (in y)", *BOUNDS["signal_sd"], log=True, digits=".2f"),
              Dial("noise_sd", "noise sd σ_n (in y)", *BOUNDS["noise_sd"], log=True))
@@ -270,21 +290,32 @@ class GaussianProcessLesson(Lesson[GPState]):
         """Say in one line what the picture shows."""
         return summary(state)
 
+    def stepped(self, state: GPState) -> GPState:
+        """Evaluate where the model is least sure."""
+        return replace(state, free=False).add(state.widest) if len(state.x) < MOST else state
+
     def clicked(self, state: GPState, x: float, y: float, subplot: str) -> GPState:
-        """Evaluate or put a point in the upper picture; choose the length-scale in the lower one."""
+        """Evaluate or put a point in the upper picture; choose the length-scale in the lower one.
+
+        While the band is hidden, a click says where it is widest.
+        """
         if subplot == "x2y2":
             low, high = BOUNDS["lengthscale"]
             return replace(state, lengthscale=min(max(x, low), high))
-        return state.add(x, y)
+        return self.at(state, x, y)
+
+    def at(self, state: GPState, x: float, y: float | None = None) -> GPState:
+        """Evaluate at x, or keep it as the guess while the band is hidden."""
+        return state.add(x, y) if state.shown else replace(state, guess=min(max(x, 0.0), 1.0))
 
     def controls(self) -> list[Any]:
         """Make the lesson's own buttons and choices."""
-        return [*self.at_x("Evaluate at x", lambda s, x: s.add(x[0])),
+        return [*self.at_x("Evaluate at x", lambda s, x: self.at(s, x[0])),
                 self._button("Fit", "magic", lambda: self.change(lambda s: s.fitted()),
                              "Maximum likelihood: the hyperparameters that explain the points best"),
                 self._button("Fit with prior", "magic", lambda: self.change(lambda s: s.fitted(prior=True)),
                              "Maximum a posteriori: as Fit, but unlikely lengthscales have to earn it"),
                 self._choice("samples", "draw functions from", {"nowhere": "none", "prior": "prior",
                                                                 "posterior": "posterior"}),
-                self._number("seed", "seed"), self._tick("free", "free points"),
+                self._number("seed", "seed"), self._tick("shown", "show the band"), self._tick("free", "free points"),
                 self._tick("truth", "show the hidden function")]

@@ -112,6 +112,7 @@ class GridRandomLesson(Lesson[GridRandomState]):
     """Grid, random and quasi-random points side by side, with what each tells about the parameter that matters."""
 
     name = "Grid and random search"
+    ask = "click where the best x₁ lies, or type it"
     dials = (Dial("importance", "importance of x₁ (share)", 0.5, 1.0, step=0.01, digits=".2f"),
              Dial("k", "grid's side (values)", 2, 8, step=1, digits=".0f"))
 

@@ -215,6 +215,8 @@ class HyperbandTableLesson(Lesson[HyperbandTableState]):
     """Both of Hyperband's tables for any R and η; step through the cells; what each bracket costs."""
 
     name = "Hyperband's table"
+    predict_each_step = False  # there is one question, about costs; steps walk through the cells
+    ask = "click the row of the costliest bracket on the right"
     help_text = ("<kbd>→</kbd> or <kbd>s</kbd> next cell · <kbd>←</kbd> back · <kbd>space</kbd> play · <kbd>r</kbd> reset. Point "
                  "at a cell to have it explained; click in the picture to guess or to choose a cell.")
 

@@ -162,6 +162,7 @@ class TPELesson(Lesson[TPEState]):
     """Split the trials into good and bad; see the two densities, their ratio and the candidates; step."""
 
     name = "Tree of Parzen estimators"
+    ask = "click where TPE will look next, or type x"
     dials = (Dial("gamma", "γ (share of good)", 0.05, 0.9, step=0.01, digits=".2f"),
              Dial("floor", "bandwidth ≥ (of range)", 0.005, 0.5, log=True),
              Dial("n_candidates", "candidates (count)", 1, 100, step=1, digits=".0f"))

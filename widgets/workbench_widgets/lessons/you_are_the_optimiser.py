@@ -117,6 +117,7 @@ class YouAreTheOptimiser(Lesson[GameState]):
 
     name = "You are the optimiser"
     can_step = False
+    can_predict = False
     can_undo = False  # an evaluation is dear, and cannot be taken back
     key_map: ClassVar[dict[str, str]] = {
         "ArrowLeft": "left", "ArrowRight": "right", "ArrowUp": "up", "ArrowDown": "down", "Enter": "evaluate",
