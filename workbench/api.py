@@ -17,6 +17,8 @@ from workbench import store
 from workbench.errors import RunError, SpaceError, StorageError
 from workbench.events import RunStarted, RunState
 from workbench.fidelity import catalogue as schedulers
+from workbench.fixed import Fixed
+from workbench.imported import Descent
 from workbench.ledger import Ledger, attrs_json, name_metrics, replay
 from workbench.losses import Direction, Goals
 from workbench.objective import Objective, takes_budget
@@ -282,7 +284,7 @@ def open(name: str, objective: Objective | None = None, *, algorithm: Any = None
 
 def _reopen(study: optuna.Study, name: str, where: str, objective: Objective | None, changes: dict[str, Any],
             owner: Owner | None) -> Run:
-    settings, seed, spaces, algorithms = _kept(study, where)
+    settings, seed, spaces, algorithms, descent = _kept(study, where)
     _take_scheduler(settings, changes.pop("scheduler"), needed=objective is not None)
     check_scheduler(settings.scheduler, objective)
     algorithm = changes["algorithm"]
@@ -290,7 +292,7 @@ def _reopen(study: optuna.Study, name: str, where: str, objective: Objective | N
         raise RunError("this run used one of Optuna's samplers, which cannot be kept in a file. Give algorithm= again.")
     _refuse_pickles(study, algorithm)
     run = Run(_ledger(study, owner), objective, settings, seed=seed, name=name, where=where, owner=owner)
-    run._spaces, run._algorithms = spaces, algorithms
+    run._spaces, run._algorithms, run.descent = spaces, algorithms, descent
     if objective is None:
         run.detail = "opened to look at"
     run._append(run._started())
@@ -315,7 +317,7 @@ def _take_scheduler(settings: Settings, given: Scheduler | None, *, needed: bool
         settings.scheduler = given
 
 
-def _kept(study: optuna.Study, where: str) -> tuple[Settings, int, list[Space | None], list[Any]]:
+def _kept(study: optuna.Study, where: str) -> tuple[Settings, int, list[Space | None], list[Any], Descent | None]:
     """Read the settings kept with a run; StorageError if they are missing or malformed."""
     try:
         kept = attrs_json(study, ATTR_SETTINGS)
@@ -328,8 +330,10 @@ def _kept(study: optuna.Study, where: str) -> tuple[Settings, int, list[Space | 
         scheduler: Any = FOREIGN if (kept.get("scheduler") or {}).get("foreign") else schedulers.from_json(kept.get("scheduler"))
         trial_limit, limit = (None if kept[k] is None else float(kept[k]) for k in ("trial_timeout", "timeout"))
         settings = Settings(spaces[i], algorithms[j], n_trials, int(kept["n_workers"]), scheduler, trial_limit, limit,
-                            int(kept.get("max_waiting", MAX_WAITING)), i, j)
-        return settings, int(kept["seed"]), spaces, algorithms
+                            int(kept.get("max_waiting", MAX_WAITING)), i, j,
+                            Fixed.from_json(kept["fixed"]) if "fixed" in kept else None)
+        descent = Descent.from_json(kept["descent"]) if "descent" in kept else None
+        return settings, int(kept["seed"]), spaces, algorithms, descent
     except SpaceError as error:
         raise StorageError(f"{where}: the space kept with the run is malformed: {error}") from error
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -366,11 +370,11 @@ def watch(study: optuna.Study | str | BaseStorage, name: str | None = None, *, i
 
 def _watch_file(study: optuna.Study, name: str, where: str, detail: str, interval_s: float = 0.5) -> Run:
     ours = study.user_attrs.get(ATTR_SETTINGS) is not None
-    settings, seed, *lists = _kept(study, where) if ours else (Settings(None, None, None), 0)
+    settings, seed, spaces, algorithms, descent = _kept(study, where) if ours else (Settings(None, None, None), 0, [], [], None)
     stop = threading.Event()
     run = Run(Ledger(study), None, settings, seed=seed, name=name, where=where, on_close=stop.set)
-    if lists:
-        run._spaces, run._algorithms = lists
+    if ours:
+        run._spaces, run._algorithms, run.descent = spaces, algorithms, descent
     run._set("watching", detail)
 
     def follow() -> None:

@@ -23,7 +23,7 @@ RunState = Literal["ready", "running", "pausing", "paused", "stopping", "stopped
 class RunStarted:
     """A run began or went on. ``space`` is the space as JSON data; ``n_trials`` None means no limit.
 
-    ``scheduler`` holds the scheduler's settings as JSON data, if there is one.
+    ``scheduler`` holds the scheduler's settings as JSON data, if there is one; ``fixed`` what the run holds fixed (``Fixed``).
 
     In a run of several losses ``directions`` has one entry for each, ``losses`` their names, and ``direction`` says
     nothing. ``losses`` also holds the name of a single loss that has one.
@@ -40,16 +40,18 @@ class RunStarted:
     directions: tuple[Direction, ...] = ()
     losses: tuple[str, ...] = ()
     scheduler: dict[str, Any] = field(default_factory=dict)
+    fixed: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, goals: Goals, name: str | None, algorithm: str, space: dict[str, Any], n_trials: int | None,
-           n_workers: int = 1, seed: int = 0, scheduler: dict[str, Any] | None = None) -> RunStarted:
+           n_workers: int = 1, seed: int = 0, scheduler: dict[str, Any] | None = None,
+           fixed: dict[str, Any] | None = None) -> RunStarted:
         """Tell what a run of one loss or several wants."""
         if goals.several:
             return cls(name, algorithm, space, n_trials, n_workers, seed=seed, directions=goals.directions,
-                       losses=goals.labels)
+                       losses=goals.labels, fixed=fixed or {})
         return cls(name, algorithm, space, n_trials, n_workers, goals.directions[0], seed, losses=goals.names,
-                   scheduler=scheduler or {})
+                   scheduler=scheduler or {}, fixed=fixed or {})
 
     @property
     def goals(self) -> Goals:
@@ -59,12 +61,18 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class TrialSuggested:
-    """A trial began with this configuration (active parameters only)."""
+    """A trial began with this configuration (active parameters only).
+
+    ``origin`` says where the result comes from of a trial that this run has not run: imported from another run, or given by
+    hand. ``fixed`` are the values that the run holds fixed: the objective gets them besides.
+    """
 
     trial: int
     config: Config
     why: Explanation | None = None
     time: float = field(default_factory=time)
+    origin: str = ""
+    fixed: Config = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from workbench.fidelity import catalogue
 from workbench.fidelity.brackets import Bracket, Rung
 from workbench.history import Explanation
 from workbench.lanes import budget_of
-from workbench.schedule import Later, Schedule, finite
+from workbench.schedule import Later, Schedule, finite, only_stops
 from workbench.space import Config
 
 Status = Literal["running", "promoted", "waiting", "stopped", "finished", "failed", "interrupted"]
@@ -95,6 +95,7 @@ class Fates(Folded):
         self.plan: tuple[Bracket, ...] = ()  # the brackets of one round; none where a scheduler has no tables
         self.budgets: tuple[int, ...] = ()  # steps of all rungs, ascending
         self._books: Schedule | None = None
+        self._rivals = False  # whether imported trials stand in the books too
         self._new: int | None = None  # the newest trial, while no word on it was heard
         self._retold: set[int] = set()  # trials of an earlier session
         self._configs: dict[int, Config] = {}
@@ -107,7 +108,7 @@ class Fates(Folded):
             match e:
                 case RunStarted() if e.scheduler:
                     self.expect(e.scheduler)
-                case TrialSuggested() if e.trial not in self.by_number:
+                case TrialSuggested() if e.trial not in self.by_number and (self._rivals or not e.origin):
                     self._settle()
                     self.by_number[e.trial], self._configs[e.trial], self._new = Fate(e.trial), e.config, e.trial
                 case TrialReported() if e.trial in self.by_number:
@@ -132,6 +133,7 @@ class Fates(Folded):
         self.plan = tuple(getattr(made, "brackets", ()))
         self._books = made.schedule()
         self.budgets = tuple(self._books.budgets)
+        self._rivals = only_stops(made)
 
     def _report(self, fate: Fate, e: TrialReported) -> None:
         if not fate.step:

@@ -35,6 +35,8 @@ INTERRUPTED = "wb:interrupted"
 STEP = "wb:losses "  # with a step's number: several losses of that step (Optuna's intermediate values hold but one)
 SECONDS = "wb:seconds"  # what its steps took
 SKIPPED = "wb:skipped"  # never run: the suggestion broke a rule of the space
+FIXED = "wb:fixed"  # values that the run holds fixed, as far as they were active in this trial
+ORIGIN = "wb:origin"  # of a trial that this run has not run: where its result comes from
 
 _STATES = {"complete": OptunaState.COMPLETE, "pruned": OptunaState.PRUNED, "failed": OptunaState.FAIL,
            "interrupted": OptunaState.FAIL}
@@ -142,23 +144,34 @@ class Ledger:
 
     # ---- writing -----------------------------------------------------------------------------------------------
 
-    def create(self, space: Space, config: Config, saw: Saw) -> int:
-        """Begin a trial with this configuration, in one write; returns its number. StorageError if it fails."""
+    def create(self, space: Space, config: Config, saw: Saw, fixed: Mapping[str, Any] | None = None) -> int:
+        """Begin a trial with this configuration, in one write; returns its number. StorageError if it fails.
+
+        ``fixed`` are the values that the objective gets besides.
+        """
         if self._distributions is None or self._distributions[0] is not space:
             self._distributions = space, space_to_distributions(space)
         known = self._distributions[1]
         template = _Template(
             number=-1, trial_id=-1, state=OptunaState.RUNNING, value=None, values=None, datetime_start=datetime.now(),
             datetime_complete=None, params=dict(config), distributions={name: known[name] for name in config},
-            user_attrs={KEY: saw.data()}, system_attrs={}, intermediate_values={})
+            user_attrs={KEY: saw.data(), **({FIXED: dict(fixed)} if fixed else {})}, system_attrs={}, intermediate_values={})
         with self._lock:
-            self.flush()
-            self._skip_orphans()
-            make = self._storage.create_new_trial
-            trial_id = int(self._now(lambda: make(self._study_id, template_trial=template)))
+            trial_id = self._new(template)
             number = self._storage.get_trial_number_from_id(trial_id)
             self._ids[number] = trial_id
             return number
+
+    def add(self, trial: FrozenTrial) -> int:
+        """Add a trial that has ended elsewhere, in one write; returns its number. StorageError if it fails."""
+        with self._lock:
+            return self._storage.get_trial_number_from_id(self._new(trial))
+
+    def _new(self, template: FrozenTrial) -> int:
+        self.flush()
+        self._skip_orphans()
+        make = self._storage.create_new_trial
+        return int(self._now(lambda: make(self._study_id, template_trial=template)))
 
     def _skip_orphans(self) -> None:
         """End trials that were begun although the storage said they were not (an fsync on a full disk)."""
@@ -178,6 +191,12 @@ class Ledger:
             self._ids[trial.number] = trial._trial_id
             self._write(lambda: self._storage.set_trial_user_attr(trial._trial_id, KEY, saw.data()))
             return trial
+
+    def fix(self, number: int, fixed: Mapping[str, Any]) -> None:
+        """Keep the values that the objective gets besides, of a trial whose parameters were suggested one by one."""
+        if fixed:
+            trial_id = self._ids[number]
+            self._write(lambda: self._storage.set_trial_user_attr(trial_id, FIXED, dict(fixed)))
 
     def report(self, number: int, step: int, loss: Loss) -> None:
         """Add a point to the learning curve."""
@@ -362,6 +381,16 @@ def n_steps(trial: FrozenTrial) -> int:
     return max(len(trial.intermediate_values), several, 1)
 
 
+def origin_of(trial: FrozenTrial) -> str:
+    """Say where the result of a trial comes from that the run has not run; empty for one of its own."""
+    return str(trial.user_attrs.get(ORIGIN, ""))
+
+
+def fixed_of(trial: FrozenTrial) -> Config:
+    """Return the values that the run held fixed in a trial."""
+    return dict(trial.user_attrs.get(FIXED, {}))
+
+
 def error_of(trial: FrozenTrial) -> str | None:
     """Return the traceback kept with a failed trial."""
     error = trial.user_attrs.get(ERROR)
@@ -387,7 +416,7 @@ def finished(trial: FrozenTrial, sign: Sign) -> TrialFinished:
 def began(trial: FrozenTrial, sign: Sign) -> Iterator[Event]:
     """Yield the events of a trial from its beginning to its last report."""
     start = time_of(trial.datetime_start)
-    yield TrialSuggested(trial.number, dict(trial.params), time=start)
+    yield TrialSuggested(trial.number, dict(trial.params), time=start, origin=origin_of(trial), fixed=fixed_of(trial))
     for step, loss in curve_of(trial, sign):
         yield TrialReported.of(trial.number, step, loss, start)
 

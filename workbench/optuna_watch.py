@@ -17,7 +17,19 @@ from optuna.trial import FrozenTrial, TrialState
 from workbench.errors import StorageError
 from workbench.events import Event, RunStarted, StateChanged, TrialFinished, TrialReported, TrialSuggested
 from workbench.inferred import InferredSpace, is_whole
-from workbench.ledger import KEY, SKIPPED, Saw, curve_of, finished, goals_of, in_told_order, state_of, time_of
+from workbench.ledger import (
+    KEY,
+    SKIPPED,
+    Saw,
+    curve_of,
+    finished,
+    fixed_of,
+    goals_of,
+    in_told_order,
+    origin_of,
+    state_of,
+    time_of,
+)
 from workbench.store import any_storage, journal_storage
 
 PATIENCE = 8  # looks that fail in a row before a study counts as lost
@@ -186,7 +198,7 @@ class Follower:
         start, first = time_of(t.datetime_start), known.config is None
         if known.config != t.params:
             known.config = dict(t.params)
-            yield TrialSuggested(t.number, dict(t.params), time=start)
+            yield TrialSuggested(t.number, dict(t.params), time=start, origin=origin_of(t), fixed=fixed_of(t))
         when = start if first else time()
         for step, loss in curve_of(t, self._goals.sign):
             if step not in known.steps:

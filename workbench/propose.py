@@ -16,6 +16,7 @@ from optuna.trial import TrialState as OptunaState
 
 from workbench.errors import ConfigError, SearchExhausted, StorageError
 from workbench.events import TrialState
+from workbench.fixed import Fixed
 from workbench.history import Algorithm, Explanation, History
 from workbench.lanes import at_budgets, reached
 from workbench.ledger import SKIPPED, Ledger, Saw, curve_of, in_told_order, loss_of, n_steps, seconds_of, state_of
@@ -45,6 +46,7 @@ class Settings:
     max_waiting: int = MAX_WAITING  # trials that wait in memory for others; beyond, the least promising give their place up
     space_index: int = 0
     algorithm_index: int = 0
+    fixed: Fixed | None = None  # what the objective gets beside what is searched
 
     @property
     def budgets(self) -> tuple[int, ...]:
@@ -80,6 +82,7 @@ class Live:
     since: float = 0.0
     used_s: float = 0.0
     lines: Lines | None = None
+    fixed: Config = field(default_factory=dict)  # what the objective gets besides
 
 
 class Cancelled(Exception):
@@ -139,8 +142,9 @@ class Proposer:
             config, why = s.space.from_unit(suggestion.x), suggestion.why
         if self._cancelled():
             raise Cancelled
-        number = self._ledger.create(s.space, config, saw)
-        return Live(number, config, self._steps(config), s.space), why
+        fixed = self._fixed(config)
+        number = self._ledger.create(s.space, config, saw, fixed)
+        return Live(number, config, self._steps({**config, **fixed}), s.space, fixed=fixed), why
 
     def _row(self, t: Live, space: Space) -> Array:
         """Encode a trial under way, once: hundreds may wait."""
@@ -153,6 +157,9 @@ class Proposer:
             t.at = len(t.curve), at_budgets(t.curve, self._budgets)
         return t.at[1]
 
+    def _fixed(self, config: Config) -> Config:
+        return {} if self._settings.fixed is None else self._settings.fixed.beside(config)
+
     def _steps(self, config: Config) -> Steps:
         if takes_budget(self._objective):
             return BudgetSteps(self._objective, config)
@@ -161,14 +168,14 @@ class Proposer:
     def anew(self, t: Live) -> Steps:
         """Begin a shelved trial's steps anew: from its state, or in silence up to where it stood."""
         state = None if t.state is None else pickle.loads(t.state)
-        n = len(t.curve)
+        n, config = len(t.curve), {**t.config, **t.fixed}
         if (t.trial is not None and not t.known) or t.space is None:
             return CatchUp(OptunaSteps(self._objective, t.trial, optuna.TrialPruned), n)
         if takes_budget(self._objective):
-            return BudgetSteps(self._objective, t.config, state)
+            return BudgetSteps(self._objective, config, state)
         if state is not None:
-            return ConfigSteps(self._objective, t.config, state=state, done=n)
-        return CatchUp(ConfigSteps(self._objective, t.config), n)
+            return ConfigSteps(self._objective, config, state=state, done=n)
+        return CatchUp(ConfigSteps(self._objective, config), n)
 
     def _from_sampler(self, space: Space, saw: Saw) -> Live:
         """Let one of Optuna's samplers suggest, parameter by parameter; forbidden combinations are drawn again."""
@@ -183,7 +190,9 @@ class Proposer:
             except (OSError, StorageInternalError) as error:  # the parameters are written one by one
                 self._ledger.tell(trial.number, "interrupted", None)
                 raise StorageError(f"The run cannot be written: {type(error).__name__}: {error}.") from error
-            return Live(trial.number, config, self._steps(config), space, trial)
+            fixed = self._fixed(config)
+            self._ledger.fix(trial.number, fixed)
+            return Live(trial.number, config, self._steps({**config, **fixed}), space, trial, fixed=fixed)
         raise SearchExhausted(f"{type(self._settings.algorithm).__name__} gave a forbidden combination {MAX_FORBIDDEN} "
                               "times in a row: Optuna's samplers do not know of them. Use one of the workbench's "
                               "algorithms.")
@@ -214,6 +223,12 @@ class Proposer:
                 t.space is rows.space or fits(rows.space, t.config)):
             rows.append(t.number, t.config, loss, max(len(t.curve), 1), reached(t.curve, rows.budgets, state, loss),
                         math.nan if seconds is None else seconds)
+
+    def heard(self, number: int, config: Config, loss: Loss) -> None:
+        """Add a result that was given by hand to what is known."""
+        rows = self._rows
+        if rows is not None and rows.space is self._settings.space and fits(rows.space, config):
+            rows.append(number, config, loss, 1, reached((), rows.budgets, "complete", loss))
 
 
 def rows_of(trials: Sequence[FrozenTrial], space: Space, sign: Sign, seed: int, told: int | None = None,

@@ -9,6 +9,7 @@ from typing import Any, Literal, NoReturn
 from workbench.errors import LogError, RunError
 from workbench.events import EventLog, RunState
 from workbench.fidelity import catalogue as schedulers
+from workbench.fixed import Fixed
 from workbench.history import Explanation, History
 from workbench.losses import Goals
 from workbench.propose import Settings
@@ -48,6 +49,7 @@ class Recording(Results):
             self._settings.algorithm = catalogue.LABELLED.get(started.algorithm)
             self._settings.n_trials, self._settings.n_workers = started.n_trials, started.n_workers
             self._settings.scheduler = schedulers.from_json(started.scheduler or None)
+            self._settings.fixed = Fixed.from_json(started.fixed) if started.fixed else None
 
     def _space(self) -> Space | None:
         started = self.trials.started
@@ -105,7 +107,7 @@ class Recording(Results):
     def _no(self, *_: Any, **__: Any) -> NoReturn:
         raise RunError("this is a recording: it can be looked at, but it does not go on. wb.optimize(...) makes a run.")
 
-    start = pause = step = stop = configure = enqueue = _no
+    start = pause = step = stop = configure = enqueue = tell = child = _no
 
 
 def replay(recorded: str | Path | EventLog | Results) -> Recording:

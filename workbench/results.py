@@ -23,7 +23,7 @@ from workbench.losses import Direction, Goals
 from workbench.notebook import mimebundle
 from workbench.propose import Settings, history_before, told_trials
 from workbench.search import catalogue
-from workbench.space import Space
+from workbench.space import Config, Space
 from workbench.trials import Trial, Trials
 from workbench.what_if import Question, WhatIf, chosen
 
@@ -62,6 +62,11 @@ class Results:
         return self._settings.scheduler
 
     @property
+    @property
+    def fixed(self) -> Config:
+        """What the run holds fixed: the objective gets these values besides, where they are active."""
+        return {} if self._settings.fixed is None else dict(self._settings.fixed.values)
+
     def n_trials(self) -> int | None:
         """How many trials end the run; None for no limit."""
         return self._settings.n_trials
@@ -94,7 +99,7 @@ class Results:
 
     @property
     def n_done(self) -> int:
-        """Trials that ended and count: complete, pruned or failed."""
+        """Trials that this run has run to an end and that count: complete, pruned or failed."""
         return self.trials.n_done
 
     @property
@@ -106,6 +111,10 @@ class Results:
         RunError
             If the run has several losses: there is no best then, but a Pareto set.
         """
+
+        Notes
+        -----
+        ``best.config`` holds what is searched; ``best.whole_config`` also what the run holds fixed.
         if self.goals.several:
             raise RunError(f"of {len(self.goals)} losses no trial is the best. run.pareto holds those that no other trial "
                            "beats in every loss; run.frame() has them all.")
@@ -201,6 +210,9 @@ class Results:
         """
         saw = self._saw(number)
         if saw is None or not saw.drawn:
+        origin = self.trials.by_number[number].origin
+        if origin:
+            raise RunError(f"trial {number} was not chosen in this run: its result is {origin}.")
             raise RunError(f"trial {number} was given, no algorithm of the workbench chose it.")
         algorithm = self._algorithms[saw.algorithm]
         if algorithm is None or isinstance(algorithm, optuna.samplers.BaseSampler):
@@ -236,17 +248,18 @@ class Results:
 
     def _json(self) -> str:
         trials = self.trials
-        rows = [{"trial": t.number, "state": t.state, **self._values_json(t), "config": t.config,
-                 "seconds": t.seconds, "error": t.error} for t in list(trials.by_number.values())]
+        rows = [{"trial": t.number, "state": t.state, **self._values_json(t), "config": t.whole_config,
+                 "seconds": t.seconds, "error": t.error, **({"origin": t.origin} if t.origin else {})}
+                for t in list(trials.by_number.values())]
         best = trials.best
         found: dict[str, Any] = {"best": None if best is None else {
-            "trial": best.number, "config": best.config, "value": finite(trials.value(best.loss))}}
+            "trial": best.number, "config": best.whole_config, "value": finite(trials.value(best.loss))}}
         if self.goals.several:
             found = {"losses": list(self.goals.labels), "pareto": [
-                {"trial": t.number, "config": t.config, "values": self._values_json(t)["values"]} for t in self.pareto]}
+                {"trial": t.number, "config": t.whole_config, "values": self._values_json(t)["values"]} for t in self.pareto]}
         data = {"name": self.name, "algorithm": catalogue.to_json(self.algorithm), "seed": self.seed,
                 "direction": self.direction, "space": None if self.space is None else self.space.to_json(),
-                **found, "trials": rows}
+                **({"fixed": self.fixed} if self.fixed else {}), **found, "trials": rows}
         return json.dumps(data, indent=1, allow_nan=False)
 
     def _values_json(self, t: Trial) -> dict[str, Any]:
@@ -258,14 +271,18 @@ class Results:
 
     def _python(self) -> str:
         lines = ["import workbench as wb", ""]
-        if self.space is not None:
-            lines += [f"space = {self.space!r}", ""]
+        fixed = self._settings.fixed
+        space = self.space if fixed is None else fixed.space
+        if space is not None:
+            lines += [f"space = {space!r}", ""]
+        if fixed is not None:
+            lines += [f"fixed = {self.fixed!r}", ""]
         best = self.trials.best
         if best is not None:
-            lines += [f"# trial {best.number}, value {self.trials.value(best.loss)!r}", f"best = {best.config!r}", ""]
+            lines += [f"# trial {best.number}, value {self.trials.value(best.loss)!r}", f"best = {best.whole_config!r}", ""]
         if self.goals.several:
             lines += [f"# the Pareto set of {', '.join(self.goals.labels)}, by the first",
-                      "pareto = [", *(f"    {t.config!r},  # trial {t.number}: {_values_text(self.trials.values(t.losses))}"
+                      "pareto = [", *(f"    {t.whole_config!r},  # trial {t.number}: {_values_text(self.trials.values(t.losses))}"
                                       for t in self.pareto), "]", ""]
         if self._settings.space is not None:
             name = "" if self.name is None else f", name={self.name + ' again'!r}"
@@ -274,6 +291,8 @@ class Results:
                       f"# run = wb.optimize(objective, space, {algorithm}n_trials={self.n_trials}, "
                       f"seed={self.seed}, direction={self.direction!r}{name})"]
         return "\n".join(lines) + "\n"
+            if fixed is not None:
+                lines += ["# run = run.child(fixed=fixed)"]
 
     # ---- how it shows ----------------------------------------------------------------------------------------------
 
@@ -284,7 +303,8 @@ class Results:
         value = "" if best is None else f", best {self.trials.value(best.loss):.4g} (trial {best.number})"
         if self.goals.several and self.n_done:
             value = f", {len(self.pareto)} in the Pareto set"
-        return f"<Run {self.name or 'unnamed'}: {self.state}, {self.n_done}{of} trials{value}>"
+        imported = f" + {self.trials.n_imported} imported" if self.trials.n_imported else ""
+        return f"<Run {self.name or 'unnamed'}: {self.state}, {self.n_done}{of} trials{imported}{value}>"
 
     def _repr_html_(self) -> str:
         """Return a static table of the best trials, for places without widgets."""

@@ -8,14 +8,15 @@ import math
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextvars import copy_context
 from typing import Any, Literal
 
 import optuna
+from optuna.storages import BaseStorage
 
-from workbench.errors import RunError, SpaceError, StorageError
+from workbench.errors import ObjectiveError, RunError, SpaceError, StorageError, WorkbenchError
 from workbench.events import (
     Event,
     EventLog,
@@ -28,9 +29,11 @@ from workbench.events import (
 )
 from workbench.fidelity import catalogue as schedulers
 from workbench.history import Algorithm, refusal
+from workbench.imported import Descent
 from workbench.inferred import InferredSpace, is_whole
 from workbench.ledger import Ledger, began, finished
-from workbench.objective import Objective, takes_budget, takes_state
+from workbench.losses import Loss, has_nan, times
+from workbench.objective import Objective, read_step, takes_budget, takes_state
 from workbench.propose import Settings
 from workbench.results import Results
 from workbench.schedule import Scheduler
@@ -39,7 +42,7 @@ from workbench.search.beliefs import check_prior
 from workbench.search.recommend import Recommendation, advise
 from workbench.space import Choice, Config, Space
 from workbench.store import Owner
-from workbench.study import Command, StudyLoop, finishing
+from workbench.study import Command, StudyLoop, finishing, given, in_order
 from workbench.trials import Trials
 
 ATTR_SPACES, ATTR_ALGORITHMS, ATTR_SETTINGS = "wb:spaces", "wb:algorithms", "wb:settings"
@@ -59,6 +62,10 @@ class Run(Results):
         What the state waits for, or what went wrong.
     trials
         The trials so far.
+    descent
+        Of a child run: who its parent is, how many of its trials were imported, and which were left out. Else None.
+    children
+        The child runs that were made of it in this session.
     """
 
     def __init__(self, ledger: Ledger, objective: Objective | None, settings: Settings, *, seed: int,
@@ -81,6 +88,9 @@ class Run(Results):
         self._began = math.inf
         self._inferred = InferredSpace()
         self._said_goals = ledger.goals
+        self.descent: Descent | None = None
+        self.children: list[Run] = []
+        self._parent: Run | None = None
         self._spaces: list[Space | None] = [settings.space]
         self._algorithms: list[Any] = [settings.algorithm]
 
@@ -127,7 +137,7 @@ class Run(Results):
         """
         if self.n_trials is None or self.state in ENDED:
             return None
-        trials = list(self.trials.by_number.values())
+        trials = [t for t in list(self.trials.by_number.values()) if not t.imported]
         round_steps = getattr(self.scheduler, "round_steps", None)
         if round_steps is None and self.n_waiting:  # trials that wait may never end by themselves: those that have begun count
             begun = sum(t.started >= self._began for t in trials)
@@ -182,17 +192,71 @@ class Run(Results):
         return self
 
     def enqueue(self, config: Config) -> Run:
-        """Try this configuration next. It must belong to the space."""
+        """Try this configuration next. It must belong to the space; values that the run holds fixed may be left out."""
         self._must_write()
-        if self._settings.space is not None:
-            self._settings.space.validate(config)
+        config = self._searched(config)
         with self._lock:
-            command = Command("enqueue", dict(config))
+            command = Command("enqueue", config)
             if self._alive and self._loop is not None and self.state not in ENDED:
                 self._loop.send(command)
             else:
                 self._waiting.append(command)
         return self
+
+    def tell(self, config: Config, value: Any) -> Run:
+        """Add a result that you know from elsewhere: a trial that counts for the search, but not for ``n_trials``.
+
+        While the run goes on it is added by the run's own thread: at once, but not before this returns.
+
+        Parameters
+        ----------
+        config
+            Must belong to the space; values that the run holds fixed may be left out.
+        value
+            What the objective would have returned: one number, or a tuple or dict of several.
+
+        Raises
+        ------
+        ConfigError
+            If the configuration does not belong to the space.
+        ObjectiveError
+            If the value is no number, or nan.
+        RunError
+            If an Optuna objective makes the space as it goes.
+        """
+        self._must_write()
+        if self._settings.space is None:
+            raise RunError("a result can only be told to a run with a space: an Optuna objective makes its own as it goes. "
+                           "Add it to the study: study.add_trial(optuna.create_trial(...)).")
+        config, loss = self._searched(config), told_loss(value, self._ledger)
+        thread = self._thread
+        if thread is not None and self.state in ENDED:
+            thread.join()  # it is about to end, and adds what it has heard
+        with self._lock:
+            if self._alive and self._loop is not None and self.state not in ENDED:
+                self._loop.send(Command("tell", config, loss))
+            else:
+                self._add(config, loss)
+        return self
+
+    def _add(self, config: Config, loss: Loss) -> None:
+        """Write a result down that was given by hand, while no loop does it."""
+        held = self._owner is None or self._owner.held
+        self._own()
+        try:
+            for event in given(self._ledger, self._settings, config, loss)[1:]:
+                self._append(event)
+        finally:
+            if not held and self._owner is not None:
+                self._owner.release()
+
+    def _searched(self, config: Config) -> Config:
+        """Return a configuration without what the run holds fixed; ConfigError if it does not belong to the space."""
+        if self._settings.fixed is not None:
+            config = self._settings.fixed.searched_part(config)
+        if self._settings.space is not None:
+            self._settings.space.validate(config)
+        return dict(config)
 
     def wait(self, timeout: float | None = None) -> Run:
         """Wait until the run has ended. An interrupt (the kernel's stop button) stops the run.
@@ -320,14 +384,19 @@ class Run(Results):
             text = "".join(traceback.format_exception(error))
             self._append(StateChanged("failed", f"{type(error).__name__}: {error}"))
             self._append(RunFinished("failed", text))
+        try:
+            for config, value in loop.unheard():
+                self._add(config, value)
+        except WorkbenchError as error:
+            self._append(StateChanged(self.state, f"A result that was given by hand could not be kept: {error}"))
         with self._changed:
             self._over = True
             self._changed.notify_all()
 
     def _started(self) -> RunStarted:
-        space = {} if self.space is None else self.space.to_json()
+        space, fixed = {} if self.space is None else self.space.to_json(), self._settings.fixed
         return RunStarted.of(self.goals, self.name, catalogue.label(self.algorithm), space, self.n_trials, self.n_workers,
-                             self.seed, schedulers.to_json(self.scheduler))
+                             self.seed, schedulers.to_json(self.scheduler), None if fixed is None else fixed.to_json())
 
     def _append(self, event: Event) -> None:
         with self._lock:
@@ -359,6 +428,57 @@ class Run(Results):
             raise RunError(f"this run can only be watched ({self.detail or 'it belongs to another process'}). To go on "
                            "with a run of your own, give the objective: wb.open(name, objective=f).")
 
+    # ---- the family ------------------------------------------------------------------------------------------------
+
+    def child(self, space: Space | None = None, *, fixed: Mapping[str, Any] | None = None, name: str | None = None,
+              n_trials: int | None = None, n_workers: int | None = None, algorithm: Any = None,
+              scheduler: Scheduler | None = None, objective: Objective | None = None,
+              storage: str | BaseStorage | None = None) -> Run:
+        """Make a run in a changed or reduced space, which begins with the trials of this one that still fit.
+
+        Imported trials keep values, curves, states and times. The algorithm learns from them and views show them, but they do
+        not count for ``n_trials``. ``child.descent`` tells how many were imported, and why others were not.
+
+        A parameter that the objective is not given counts as being at its default, where one is stated in the space: so the
+        trials of this run fit a space with a new parameter that has a default.
+
+        Parameters
+        ----------
+        space
+            The changed space: other ranges or options, parameters more or less. By default that of this run.
+        fixed
+            Values at which the child holds parameters, such as ``{"depth": run.best.config["depth"]}``. It searches the others;
+            the objective gets all of them. Only trials that had these values are imported. What this run holds fixed stays
+            so, unless ``space`` has the parameter again.
+        objective
+            Another objective, for a space with other parameters, or for a run that is only watched. The results of this run are
+            imported as if it had given them.
+        name, storage
+            Keep the child in a file, as in ``optimize``.
+        n_trials, n_workers, algorithm, scheduler
+            As in this run, if left out.
+
+        Raises
+        ------
+        RunError
+            If an Optuna objective makes the space as it goes, and ``space`` or ``fixed`` are given; if there is no objective.
+        SpaceError
+            If the space or the fixed values are not what they should be, or nothing is left to search.
+        """
+        from workbench.child import make_child
+
+        return make_child(self, space, fixed=fixed, name=name, n_trials=n_trials, n_workers=n_workers, algorithm=algorithm,
+                          scheduler=scheduler, objective=objective, storage=storage)
+
+    @property
+    def parent(self) -> Run | None:
+        """The run of which this one is a child; None if it is none, or if its parent had no name and is gone."""
+        if self._parent is None and self.descent is not None:
+            from workbench.child import find_parent
+
+            self._parent = find_parent(self.descent)
+        return self._parent
+
     # ---- settings ----------------------------------------------------------------------------------------------
 
     @property
@@ -389,6 +509,7 @@ class Run(Results):
                 self._check_space(space)
                 check_prior(s.algorithm if algorithm is None else algorithm, space)
                 self._spaces.append(space)
+                s.fixed = None if s.fixed is None else s.fixed.following(space)
                 s.space, s.space_index = space, len(self._spaces) - 1
             if algorithm is not None and algorithm != s.algorithm:
                 self._set_algorithm(algorithm)
@@ -430,9 +551,20 @@ class Run(Results):
             ATTR_SETTINGS: {"seed": self.seed, "n_trials": s.n_trials, "n_workers": s.n_workers,
                             "scheduler": schedulers.to_json(s.scheduler), "max_waiting": s.max_waiting,
                             "trial_timeout": s.trial_timeout, "timeout": s.timeout, "space": s.space_index,
-                            "algorithm": s.algorithm_index},
+                            "algorithm": s.algorithm_index,
+                            **({} if s.fixed is None else {"fixed": s.fixed.to_json()}),
+                            **({} if self.descent is None else {"descent": self.descent.to_json()})},
         }
         return {key: json.dumps(value) for key, value in data.items()}
+
+
+def told_loss(value: Any, ledger: Ledger) -> Loss:
+    """Read a result that the user tells, as a loss; ObjectiveError if it is none."""
+    step = read_step(value, 1, len(ledger.goals))
+    loss = times(ledger.sign, in_order(step, ledger.goals.names))
+    if has_nan(loss):
+        raise ObjectiveError(f"a result must be a number, got {value!r}. Leave the configuration out if nothing is known of it.")
+    return loss
 
 
 def check_algorithm(algorithm: Any, n_losses: int = 1) -> None:

@@ -130,6 +130,11 @@ class OnlyStops:
         return True
 
 
+def only_stops(scheduler: object) -> bool:
+    """Whether no trial ever waits for others under a scheduler; then imported trials may be told to it as rivals."""
+    return bool(getattr(scheduler, "only_stops", False))
+
+
 def finite(loss: float | None) -> float:
     """Read a loss for comparison: none, or nan, counts as +inf."""
     return math.inf if loss is None or math.isnan(loss) else loss

@@ -34,12 +34,13 @@ from workbench.events import (
     TrialState,
     TrialSuggested,
 )
+from workbench.imported import BY_HAND, by_hand
 from workbench.lanes import Lanes
-from workbench.ledger import KEY, SKIPPED, Ledger, Saw, curve_of, loss_of, state_of
+from workbench.ledger import KEY, SKIPPED, Ledger, Saw, curve_of, finished, loss_of, origin_of, state_of, time_of
 from workbench.losses import Loss, has_nan, times
 from workbench.objective import BudgetSteps, Objective, OptunaSteps, Step
 from workbench.propose import Cancelled, Given, Live, Proposer, Settings
-from workbench.schedule import Verdict, finite
+from workbench.schedule import Verdict, finite, only_stops
 from workbench.space import Config
 from workbench.workers import CapturedPrints, Lines, Pool, StepDone, Threads, close_quietly
 
@@ -48,8 +49,9 @@ from workbench.workers import CapturedPrints, Lines, Pool, StepDone, Threads, cl
 class Command:
     """What the user asks for. ``wake`` only makes the loop look at the settings again."""
 
-    kind: Literal["pause", "resume", "step", "stop", "enqueue", "wake"]
+    kind: Literal["pause", "resume", "step", "stop", "enqueue", "tell", "wake"]
     config: Config | None = None
+    loss: Loss | None = None  # of a result that the user knows
 
 
 class StudyLoop:
@@ -78,7 +80,9 @@ class StudyLoop:
         self._loaded = False
         self._stepping = False  # one trial, then pause
         self._only: int | None = None  # that trial
+        self._heard: deque[tuple[Config, Loss]] = deque()  # results given by hand that are not yet written
         self._told = 0  # ended trials that count: complete, pruned, failed
+        self._n_imported = 0  # those of them that this run has not run
         self._exhausted = ""
         self._used_s = 0.0
         self._since = 0.0
@@ -158,7 +162,7 @@ class StudyLoop:
 
     def _complete(self) -> bool:
         n = self.settings.n_trials
-        return bool(self._exhausted) or (n is not None and self._told + len(self._live) >= n)
+        return bool(self._exhausted) or (n is not None and self._told - self._n_imported + len(self._live) >= n)
 
     def _may_begin(self) -> bool:
         return not (self._stepping and self._only is not None) and (bool(self._given) or not self._complete())
@@ -190,6 +194,10 @@ class StudyLoop:
             case Command(kind="enqueue"):
                 assert message.config is not None
                 self._given.append(Given(message.config))
+            case Command(kind="tell"):
+                assert message.config is not None and message.loss is not None
+                self._heard.append((message.config, message.loss))
+                yield from self._hear()
             case Command():
                 self._exhausted = ""  # another algorithm, or another space, may know more
 
@@ -204,6 +212,8 @@ class StudyLoop:
             self.ledger.flush()
         except StorageError as error:
             yield from self._pause(str(error))
+            return
+        yield from self._hear()
 
     def _pause(self, detail: str) -> Iterator[Event]:
         self._detail = detail
@@ -263,7 +273,7 @@ class StudyLoop:
         if given is not None:
             self._given.popleft()
         self._live[live.number] = live
-        yield TrialSuggested(live.number, dict(live.config), why)
+        yield TrialSuggested(live.number, dict(live.config), why, fixed=live.fixed)
         for verdict in self._lanes.begin(live.number, None if given is None else given.again):
             yield TrialJudged(live.number, 0, verdict.action, verdict.why)
         self._submit(live)
@@ -333,17 +343,9 @@ class StudyLoop:
 
     def _loss_of(self, step: Step) -> Loss:
         """Turn the user's values into losses; the first dict names them and gives their order."""
-        names, value = step.names, step.loss
-        if names:
-            if not self.ledger.goals.names:
-                self.ledger.name_losses(names)
-            order = self.ledger.goals.names
-            if set(names) != set(order):
-                raise ObjectiveError(f"the objective must return the losses {list(order)!r}, got {list(names)!r}.")
-            if isinstance(value, tuple):
-                by_name = dict(zip(names, value, strict=True))
-                value = tuple(by_name[name] for name in order)
-        return times(self.ledger.sign, value)
+        if step.names and not self.ledger.goals.names:
+            self.ledger.name_losses(step.names)
+        return times(self.ledger.sign, in_order(step, self.ledger.goals.names))
 
     # ---- verdicts ------------------------------------------------------------------------------------------------
 
@@ -422,6 +424,34 @@ class StudyLoop:
         if state != "interrupted":
             yield from self._apply(self._lanes.end(t.number, state, loss))
 
+    # ---- results that the user knows ------------------------------------------------------------------------------
+
+    def _hear(self) -> Iterator[Event]:
+        """Write the results down that were given by hand. What cannot be written waits for the next resume."""
+        while self._heard and self._mode != "stop":
+            config, loss = self._heard[0]
+            try:
+                number, begun, end = given(self.ledger, self.settings, config, loss)
+            except StorageError as error:
+                yield from self._pause(str(error))
+                return
+            self._heard.popleft()
+            if self._loaded:  # else it is counted with all others
+                self._told, self._n_imported = self._told + 1, self._n_imported + 1
+                self._proposer.heard(number, config, loss)
+                self._retell(self.ledger.trial(number))
+            yield begun
+            yield end
+
+    def unheard(self) -> Iterator[tuple[Config, Loss]]:
+        """Return what was given by hand too late: the loop has ended."""
+        yield from self._heard
+        while not self.inbox.empty():
+            message = self.inbox.get()
+            if isinstance(message, Command) and message.kind == "tell":
+                assert message.config is not None and message.loss is not None
+                yield message.config, message.loss
+
     # ---- limits ------------------------------------------------------------------------------------------------
 
     def _next_deadline(self) -> float | None:
@@ -469,7 +499,9 @@ class StudyLoop:
         for t in self.ledger.trials():
             self._retell(t)
             if state_of(t) != "interrupted":
-                self._told += t.state.is_finished() and not t.user_attrs.get(SKIPPED)
+                counts = t.state.is_finished() and not t.user_attrs.get(SKIPPED)
+                self._told += counts
+                self._n_imported += counts and bool(origin_of(t))
             elif t.number not in done_again and t.params:
                 self._given.append(Given(dict(t.params), again=t.number))
         self._loaded = True
@@ -478,6 +510,8 @@ class StudyLoop:
         """Let the scheduler know of an earlier session's trial."""
         if self.settings.scheduler is None or t.user_attrs.get(SKIPPED) or not t.state.is_finished():
             return
+        if origin_of(t) and not only_stops(self.settings.scheduler):
+            return  # it takes no place in a bracket; the algorithm knows of it
         again = Saw.of(t.user_attrs[KEY]).again if KEY in t.user_attrs else None
         loss = loss_of(t, self.ledger.sign)
         assert not isinstance(loss, tuple)
@@ -517,6 +551,28 @@ class StudyLoop:
                 return
             if not isinstance(message, Command):
                 yield from self._handle(message)
+
+
+def in_order(step: Step, order: tuple[str, ...]) -> Loss:
+    """Return the values of a step in the order of the losses' names; ObjectiveError if it names others."""
+    if not step.names or not order:
+        return step.loss
+    if set(step.names) != set(order):
+        raise ObjectiveError(f"the objective must return the losses {list(order)!r}, got {list(step.names)!r}.")
+    if not isinstance(step.loss, tuple):
+        return step.loss
+    by_name = dict(zip(step.names, step.loss, strict=True))
+    return tuple(by_name[name] for name in order)
+
+
+def given(ledger: Ledger, settings: Settings, config: Config, loss: Loss) -> tuple[int, TrialSuggested, TrialFinished]:
+    """Write a result down that was given by hand; returns its number and its events. StorageError if that fails."""
+    assert settings.space is not None
+    fixed = {} if settings.fixed is None else settings.fixed.beside(config)
+    trial = by_hand(settings.space, config, times(ledger.sign, loss), fixed)
+    number = ledger.add(trial)
+    start, end = time_of(trial.datetime_start), finished(ledger.trial(number), ledger.sign)
+    return number, TrialSuggested(number, dict(config), time=start, origin=BY_HAND, fixed=fixed), end
 
 
 def _last_loss(t: Live) -> float:

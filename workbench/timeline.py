@@ -80,6 +80,8 @@ class Timeline(Folded):
                     self._halt(e.time)
                 case RunFinished():
                     self._halt(e.time)
+                case TrialSuggested() if e.origin:
+                    self._known.add(e.trial)  # no worker of this run has run it
                 case TrialSuggested() if not self._judged and e.trial not in self._known:
                     self._known.add(e.trial)
                     self._start(e.time)

@@ -26,7 +26,7 @@ from workbench.losses import Goals, times
 from workbench.models import pareto
 from workbench.space import Array, Config
 
-OURS = ("trial", "state", "value", "pareto", "steps", "seconds", "error")  # columns of ``frame`` that keep their names
+OURS = ("trial", "state", "value", "pareto", "steps", "seconds", "error", "origin")  # columns of ``frame`` that keep their names
 
 
 @dataclass(slots=True)
@@ -52,6 +52,18 @@ class Trial:
     run: RunStarted | None = None  # settings of the run at that time
     losses: tuple[float, ...] = ()
     curves: list[tuple[int, tuple[float, ...]]] = field(default_factory=list)
+    origin: str = ""  # where its result comes from, if this run has not run it
+    fixed: Config = field(default_factory=dict)  # values that the run held fixed: the objective got them besides
+
+    @property
+    def imported(self) -> bool:
+        """Whether this run has not run it: its result comes from another run, or was given by hand."""
+        return bool(self.origin)
+
+    @property
+    def whole_config(self) -> Config:
+        """What the objective gets: the configuration, and what the run holds fixed."""
+        return {**self.config, **self.fixed}
 
     @property
     def n_steps(self) -> int:
@@ -74,7 +86,8 @@ class Trials(Folded):
         self.told: list[int] = []  # numbers of ended trials, in the order of their results
         self.best: Trial | None = None  # the complete trial with the smallest finite loss, the first of equals
         self.started: RunStarted | None = None
-        self.n_by_state: dict[str, int] = {}
+        self.n_by_state: dict[str, int] = {}  # of the trials that this run has run
+        self.n_imported = 0  # ended trials that it has not run
         self._running: dict[int, None] = {}  # in order of their beginning
         self._n_counted = 0  # ended trials that are rows of the history: all but interrupted ones
         self._with_losses: list[Trial] = []  # of several losses: complete, all finite, in the order told
@@ -95,7 +108,8 @@ class Trials(Folded):
                         running = tuple(k for k in self._running if k != e.trial)
                         self.by_number[e.trial] = Trial(e.trial, e.config, why=e.why, started=e.time,
                                                         saw=(self._n_counted, running), run=self.started,
-                                                        saw_steps=tuple(len(self.by_number[k].curve) for k in running))
+                                                        saw_steps=tuple(len(self.by_number[k].curve) for k in running),
+                                                        origin=e.origin, fixed=e.fixed)
                         self._running[e.trial] = None
                 case TrialReported():
                     if e.losses:
@@ -119,7 +133,9 @@ class Trials(Folded):
         self.told.append(e.trial)
         self._running.pop(e.trial, None)
         self._n_counted += e.state != "interrupted"
-        self.n_by_state[e.state] = self.n_by_state.get(e.state, 0) + 1
+        self.n_imported += trial.imported
+        if not trial.imported:
+            self.n_by_state[e.state] = self.n_by_state.get(e.state, 0) + 1
         if e.state == "complete" and e.loss is not None and abs(e.loss) != float("inf"):
             if self.best is None or self.best.loss is None or e.loss < self.best.loss:
                 self.best = trial
@@ -188,7 +204,7 @@ class Trials(Folded):
 
     @property
     def n_done(self) -> int:
-        """Trials that ended and count: complete, pruned or failed."""
+        """Trials that this run has run to an end and that count: complete, pruned or failed."""
         return sum(self.n_by_state.get(k, 0) for k in ("complete", "pruned", "failed"))
 
     @property
@@ -205,7 +221,8 @@ class Trials(Folded):
 
         Of several losses each has a column by its name, and ``pareto`` says whether the trial is in the Pareto set.
         No two columns have the same name: a loss that is called like one of ``OURS`` gets "value " before its name, a
-        parameter that is called like one of these or like a loss gets "param ".
+        parameter that is called like one of these or like a loss gets "param ". What the run holds fixed has columns too, and
+        there is a column ``origin`` where trials were imported.
         """
         goals = self.goals
         top = self.top
@@ -213,19 +230,21 @@ class Trials(Folded):
         trials = list(self.by_number.values())  # another thread may fold meanwhile
         declared = [p["name"] for p in self.started.space.get("params", ())] if self.started is not None else []
         losses = free_names(goals.labels if goals.several else (), OURS, "value ")
-        params = free_names([*declared, *(k for t in trials for k in t.config)], [*OURS, *losses.values()], "param ")
+        params = free_names([*declared, *(k for t in trials for k in t.whole_config)], [*OURS, *losses.values()], "param ")
         for t in trials:
             last = t.error.strip().splitlines()[-1] if t.error and t.error.strip() else t.error
             row = {"trial": t.number, "state": t.state, "steps": t.n_steps, "seconds": t.seconds,
-                   "error": last, **{params[k]: v for k, v in t.config.items()}}
+                   "error": last, **{params[k]: v for k, v in t.whole_config.items()}}
             if goals.several:
                 values = self.values(t.losses) or [math.nan] * len(goals)
                 row |= {**dict(zip(losses.values(), values, strict=True)), "pareto": t.number in top}
             else:
                 row["value"] = self.value(t.loss)
+            if self.n_imported:
+                row["origin"] = t.origin
             rows.append(row)
         shown = [*losses.values(), "pareto"] if goals.several else ["value"]
-        columns = ["trial", "state", *shown, *params.values(), "steps", "seconds", "error"]
+        columns = ["trial", "state", *shown, *params.values(), "steps", "seconds", "error", *["origin"] * bool(self.n_imported)]
         return pd.DataFrame(rows, columns=columns).set_index("trial").sort_index()
 
 
