@@ -62,11 +62,11 @@ class Results:
         return self._settings.scheduler
 
     @property
-    @property
     def fixed(self) -> Config:
         """What the run holds fixed: the objective gets these values besides, where they are active."""
         return {} if self._settings.fixed is None else dict(self._settings.fixed.values)
 
+    @property
     def n_trials(self) -> int | None:
         """How many trials end the run; None for no limit."""
         return self._settings.n_trials
@@ -110,11 +110,11 @@ class Results:
         ------
         RunError
             If the run has several losses: there is no best then, but a Pareto set.
-        """
 
         Notes
         -----
         ``best.config`` holds what is searched; ``best.whole_config`` also what the run holds fixed.
+        """
         if self.goals.several:
             raise RunError(f"of {len(self.goals)} losses no trial is the best. run.pareto holds those that no other trial "
                            "beats in every loss; run.frame() has them all.")
@@ -209,10 +209,10 @@ class Results:
             If no algorithm of the workbench suggested it.
         """
         saw = self._saw(number)
-        if saw is None or not saw.drawn:
         origin = self.trials.by_number[number].origin
         if origin:
             raise RunError(f"trial {number} was not chosen in this run: its result is {origin}.")
+        if saw is None or not saw.drawn:
             raise RunError(f"trial {number} was given, no algorithm of the workbench chose it.")
         algorithm = self._algorithms[saw.algorithm]
         if algorithm is None or isinstance(algorithm, optuna.samplers.BaseSampler):
@@ -290,9 +290,9 @@ class Results:
             lines += ["# the search again (objective: your function, config -> loss):",
                       f"# run = wb.optimize(objective, space, {algorithm}n_trials={self.n_trials}, "
                       f"seed={self.seed}, direction={self.direction!r}{name})"]
-        return "\n".join(lines) + "\n"
             if fixed is not None:
                 lines += ["# run = run.child(fixed=fixed)"]
+        return "\n".join(lines) + "\n"
 
     # ---- how it shows ----------------------------------------------------------------------------------------------
 
