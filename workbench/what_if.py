@@ -162,7 +162,7 @@ def distance(space: Space, a: Array, b: Array) -> float:
             apart.append(float(param.from_unit(float(a[j])) != param.from_unit(float(b[j]))))
         else:
             apart.append(abs(float(a[j] - b[j])))
-    return float(np.mean(apart)) if apart else math.nan
+    return float(np.round(np.mean(apart), 12)) if apart else math.nan  # less is the rounding of a way to the cube and back
 
 
 @dataclass(frozen=True, slots=True, eq=False)

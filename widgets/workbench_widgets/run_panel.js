@@ -34,7 +34,8 @@ function topOf(model, send, say) {
   const advised = h("div", { className: "wb-advice wb-hint" }, advice, " ", take);
   const controls = h("div", { className: "wb-controls" }, go, step, halt, h("label", {}, "algorithm", algorithm), h("label", {}, "trials", trials), h("label", {}, "workers", workers));
 
-  function toggle() { if (!go.disabled) send({ cmd: head().state === "running" ? "pause" : "start" }); }
+  const live = (s) => s.live ?? s.state;                         // while an old moment is shown the controls are those of the present
+  function toggle() { if (!go.disabled) send({ cmd: live(head()) === "running" ? "pause" : "start" }); }
   function calm() { clearTimeout(sure); sure = null; draw(); }
   function stop() {
     if (halt.disabled) return;
@@ -56,7 +57,7 @@ function topOf(model, send, say) {
     return list.join(" · ");
   }
   function draw() {
-    const s = head(), [mark, name] = STATES[s.state];
+    const s = head(), [mark, name] = STATES[s.state], state = live(s);
     put(title, s.name || "unnamed run");
     put(kept, s.saved || s.state === "watching" ? s.where : "not saved · give it a name");
     set(kept, "title", s.saved || s.state === "watching" ? `Kept in ${s.where}` : UNSAVED);
@@ -69,12 +70,12 @@ function topOf(model, send, say) {
     bar.ariaValueNow = String(Math.round(100 * share));
     bar.style.visibility = s.total == null ? "hidden" : "";
     controls.hidden = s.read_only;
-    put(go, s.state === "running" ? "Pause" : s.state === "ready" ? "Start" : ENDED.includes(s.state) ? "Go on" : "Resume");
-    const full = ENDED.includes(s.state) && s.total != null && s.done >= s.total;
-    go.disabled = s.state === "stopping" || full;
+    put(go, state === "running" ? "Pause" : state === "ready" ? "Start" : ENDED.includes(state) ? "Go on" : "Resume");
+    const full = ENDED.includes(state) && s.total != null && (s.live ? state === "done" : s.done >= s.total);
+    go.disabled = state === "stopping" || full;
     set(go, "title", full ? "All trials are done. Raise their number to go on." : "Start, pause or go on (space)");
-    step.disabled = ["running", "pausing", "stopping"].includes(s.state) || full;
-    halt.disabled = !["running", "pausing", "paused"].includes(s.state);
+    step.disabled = ["running", "pausing", "stopping"].includes(state) || full;
+    halt.disabled = !["running", "pausing", "paused"].includes(state);
     put(halt, sure && !halt.disabled ? "Really stop?" : "Stop");
     halt.classList.toggle("wb-sure", !!sure && !halt.disabled);
     if (!trials.matches(":focus")) set(trials, "value", String(s.total ?? ""));
@@ -85,7 +86,7 @@ function topOf(model, send, say) {
     paced.hidden = !s.scheduler;
     put(paced, s.scheduler ? pacedWords(s) : "");
     const follows = s.advice?.label === s.algorithm;
-    advised.hidden = s.read_only || !s.advice || ENDED.includes(s.state);
+    advised.hidden = s.read_only || !s.advice || ENDED.includes(state);
     put(advice, s.advice ? (follows ? `Recommended: ${s.advice.why}` : `Recommended here: ${s.advice.label}. ${s.advice.why}`) : "");
     take.hidden = follows || algorithm.disabled;
   }
@@ -243,6 +244,11 @@ function render({ model, el }) {
     tabs[key].focus();
   }
 
+  // ---- the bar that replays the run, and what others would have suggested: widgets of their own
+  const replayed = h("div", { className: "wb-replay-place" }), others = h("div", { className: "wb-whatif-place" });
+  embed("replay", replayed);
+  embed("what_if", others);
+
   const spacePane = h("div", { className: "wb-space-pane", hidden: true, id: `${id}-space` });
   const fold = h("button", { type: "button", className: "wb-fold", title: "See and edit the search space", ariaExpanded: "false", "aria-controls": `${id}-space`, onclick: () => {
     spacePane.hidden = !spacePane.hidden;
@@ -266,7 +272,7 @@ function render({ model, el }) {
   function onkeydown(e) {
     if (e.key === "Escape") send({ cmd: "lift" });
     e.stopPropagation();                         // JupyterLab would take the keys for its own commands
-    const own = e.target.closest("input, select, textarea, pre, .wb-space-pane, .wb-scroll, .wb-lines, .js-plotly-plot");
+    const own = e.target.closest("input, select, textarea, pre, details, .wb-space-pane, .wb-scroll, .wb-lines, .js-plotly-plot");
     const press = e.target.closest("button, summary") && (e.key === " " || e.key === "Enter");
     const act = (head().read_only ? always : { ...always, ...driving })[e.key];
     if (!act || own || press || e.ctrlKey || e.metaKey || e.altKey) return;
@@ -274,7 +280,7 @@ function render({ model, el }) {
     act();
   }
   const root = h("div", { className: "wb-panel", tabIndex: 0, role: "group", ariaLabel: `Run ${head().name || "without a name"}`, "data-lm-suppress-shortcuts": "true", onkeydown },
-    top.nodes, keys, h("div", { className: "wb-row" }, fold, notice), spacePane, tablist, Object.values(panes), foot.nodes);
+    top.nodes, keys, h("div", { className: "wb-row" }, fold, notice), spacePane, replayed, others, tablist, Object.values(panes), foot.nodes);
   root.addEventListener("pointerdown", (e) => {
     if (!e.target.closest("button, input, select, textarea, a, label, summary, pre, .wb-space-pane, .wb-lines, .wb-scroll")) root.focus({ preventScroll: true });
   });

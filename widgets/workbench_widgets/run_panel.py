@@ -6,7 +6,7 @@ state; what the user does comes back as messages, which wait in a queue until th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import anywidget
@@ -18,13 +18,18 @@ from workbench.fates import Fates
 from workbench.fidelity import catalogue as schedulers
 from workbench.fidelity.curve_stop import CurveStop
 from workbench.looks import Looks
+from workbench.recording import Recording
+from workbench.reel import Course
 from workbench.run import Run
 from workbench.timeline import Timeline
 from workbench.trials import Trial, Trials
 from workbench_widgets.assets import script, styles
+from workbench_widgets.playhead import Playhead
 from workbench_widgets.pump import pump
+from workbench_widgets.replay_bar import ReplayBar
 from workbench_widgets.run_panel_commands import Commands
 from workbench_widgets.run_panel_head import ACTIVE, Head
+from workbench_widgets.run_panel_then import as_it_was
 from workbench_widgets.space_editor import SpaceEditor
 from workbench_widgets.threads import answer_at_once
 from workbench_widgets.view import FigureView, Selection
@@ -42,6 +47,7 @@ from workbench_widgets.views import (
     ModelView,
     TrialsView,
 )
+from workbench_widgets.what_if_fold import WhatIfFold
 from workbench_widgets.words import first_line, short, value_of
 
 
@@ -52,6 +58,10 @@ class Page(Protocol):
 
     def fold(self, events: Iterable[Event]) -> None:
         """Take in further events."""
+        ...
+
+    def rewind(self, events: Sequence[Event]) -> None:
+        """Forget what came later: these are all events so far. The panel's own states have gone back already."""
         ...
 
     def draw(self) -> None:
@@ -74,12 +84,12 @@ class Page(Protocol):
 
 
 class RunPanel(anywidget.AnyWidget):
-    """Live panel of a run.
+    """Live panel of a run. Any moment of it can be looked at as it was, while the run goes on.
 
     Parameters
     ----------
     run
-        The run to show and to control.
+        The run to show and to control; or a recording, which can only be looked at.
     selection
         Which trial is picked; given to several views it links them.
     """
@@ -98,12 +108,11 @@ class RunPanel(anywidget.AnyWidget):
     ack = t.Int().tag(sync=True)  # commands carried out
     parts = t.Dict().tag(sync=True, **ipywidgets.widget_serialization)
 
-    def __init__(self, run: Run, selection: Selection | None = None) -> None:
+    def __init__(self, run: Run | Recording, selection: Selection | None = None) -> None:
         self.run, self.selection = run, selection or Selection()
         self.trials = Trials(first := run.log.since(0))
-        self.fates, self.timeline = Fates(first), Timeline(first)
-        if run.scheduler is not None:
-            self.fates.expect(schedulers.to_json(run.scheduler) or {})
+        self.fates, self.timeline, self.course = Fates(first), Timeline(first), Course(first)
+        self._expect()
         self._commands = Commands()
         self.pinned = False
         shared = self.trials, self.selection
@@ -136,8 +145,13 @@ class RunPanel(anywidget.AnyWidget):
             self.editor.observe(lambda change: self.command({"cmd": "space", "space": change["new"]}), "space")
         self.pages: dict[str, Page] = {}  # tabs that are widgets of their own, by the tab's name
         parts |= self.pages
+        recorded = isinstance(run, Recording)
+        self.playhead = Playhead(run.log, len(first), self._take, self._rewind)
+        self.replay_bar = parts["replay"] = ReplayBar(self.playhead, self.trials, self.timeline, self.course,
+                                                      ask=lambda: pump.ask(self), recorded=recorded)
+        self.what_if_fold = parts["what_if"] = WhatIfFold(run, self.playhead, self.selection, ask=lambda: pump.ask(self))
         self.headline = Head(run, self.trials, self.fates, self.timeline, editable=self.editor is not None)
-        super().__init__(parts=parts, head=self.headline.content(), picked=self._picked(), table=self.table_view.content(),
+        super().__init__(parts=parts, head=self._head(), picked=self._picked(), table=self.table_view.content(),
                          lines=list(self.log_view.lines), model=self.model_view.content, fidelity=self._fidelity(),
                          coordinates=self.coordinates_view.content, contour=self.contour_view.content)
         self.table_view.touch()
@@ -154,24 +168,40 @@ class RunPanel(anywidget.AnyWidget):
         pump.ask(self)
 
     def fold(self, events: Iterable[Event]) -> None:
-        """Take in what happened."""
-        events = list(events)
-        for state in (self.trials, self.fates, self.timeline, self.looks):
+        """Take in what happened: now, or when the panel comes back from a moment that it looks back at."""
+        self.playhead.hear(list(events))
+
+    def _take(self, events: Sequence[Event]) -> None:
+        for state in (self.trials, self.fates, self.timeline, self.looks, self.course):
             state.fold(events)
         for view in (self.table_view, self.log_view, *self._embedded):
             view.fold(events)
+
+    def _rewind(self, events: Sequence[Event]) -> None:
+        """Go back to when these events were all; what the user has chosen stays."""
+        for state in (self.trials, self.fates, self.timeline, self.looks, self.course):
+            state.refold(events)
+        self._expect()
+        for view in (self.table_view, self.log_view, *self._embedded):
+            view.rewind(events)
+
+    def _expect(self) -> None:
+        """Let the fates know the scheduler before the first event tells it."""
+        if self.run.scheduler is not None:
+            self.fates.expect(schedulers.to_json(self.run.scheduler) or {})
 
     # ---- what goes out ---------------------------------------------------------------------------------------------
 
     @property
     def waits(self) -> bool:
         """Whether something must still be drawn: a view, or the clock."""
-        return self.run.state in ACTIVE or any(v.waits for v in (self.table_view, self.log_view, *self._embedded))
+        views = (self.table_view, self.log_view, *self._embedded)
+        return self.run.state in ACTIVE or self.replay_bar.waits or any(v.waits for v in views)
 
     @property
     def n_shown(self) -> int:
         """How many of its figures are on screen."""
-        return sum(v.n_shown for v in self._embedded)
+        return sum(v.n_shown for v in self._embedded) + self.what_if_fold.n_shown
 
     @property
     def _embedded(self) -> list[FigureView | Page]:
@@ -181,13 +211,15 @@ class RunPanel(anywidget.AnyWidget):
     def draw(self) -> None:
         """Carry out commands, then bring the panel up to date. Called by the pump alone."""
         n = self._commands.obey(self)
+        self.replay_bar.obey()
+        self.what_if_fold.obey()
         self._show_space()
         with self.hold_sync():
-            self._put(head=self.headline.content(), picked=self._picked())
+            self._put(head=self._head(), picked=self._picked())
             self.table_view.draw()
             self.log_view.draw()
             self.ack += n
-        for view in self._embedded:
+        for view in (self.replay_bar, self.what_if_fold, *self._embedded):
             view.draw()
         self._put(model=self.model_view.content, coordinates=self.coordinates_view.content, contour=self.contour_view.content,
                   fidelity=self._fidelity())
@@ -210,6 +242,13 @@ class RunPanel(anywidget.AnyWidget):
         for name, value in state.items():
             if getattr(self, name) != value:
                 setattr(self, name, value)
+
+    def _head(self) -> dict[str, Any]:
+        """Return the first lines: of the present, or of the moment that the panel looks back at."""
+        now = self.headline.content()
+        if self.playhead.follows and not isinstance(self.run, Recording):
+            return now
+        return as_it_was(now, self.trials, self.fates, self.timeline, self.course)
 
     def _fidelity(self) -> dict[str, Any]:
         """Return what stands beside the race, and the budgets whose ranks can be compared; nothing without a scheduler."""
@@ -267,9 +306,9 @@ def _why(tr: Trial) -> str:
     return "" if tr.why is None else tr.why.summary()
 
 
-def show(run: Run, **kwargs: Any) -> Any:
+def show(run: Run | Recording, **kwargs: Any) -> Any:
     """Return the mime bundle of the run's panel; the same panel is shown again if there is one."""
     panel = getattr(run, "_panel", None)
     if panel is None or panel.comm is None:
-        panel = run._panel = RunPanel(run)  # type: ignore[attr-defined]
+        panel = run._panel = RunPanel(run)  # type: ignore[union-attr]
     return panel._repr_mimebundle_(**kwargs)

@@ -8,6 +8,7 @@ from typing import Any
 from workbench.events import RunState
 from workbench.fates import Fates
 from workbench.fidelity import catalogue as schedulers
+from workbench.recording import Recording
 from workbench.run import Run
 from workbench.search import catalogue
 from workbench.search.recommend import Recommendation
@@ -21,7 +22,7 @@ ACTIVE: tuple[RunState, ...] = ("running", "pausing", "stopping", "watching")
 class Head:
     """State, progress, best, times and settings of a run; and what the chooser advises. Others fold the events."""
 
-    def __init__(self, run: Run, trials: Trials, fates: Fates, timeline: Timeline, *, editable: bool) -> None:
+    def __init__(self, run: Run | Recording, trials: Trials, fates: Fates, timeline: Timeline, *, editable: bool) -> None:
         self.run, self.trials, self.fates, self.timeline, self.editable = run, trials, fates, timeline, editable
         self._eta: tuple[float, float | None] = (-1e9, None)
         self._advised: tuple[Any, Recommendation] | None = None
