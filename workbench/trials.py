@@ -88,7 +88,7 @@ class Trials(Folded):
         self.started: RunStarted | None = None
         self.n_by_state: dict[str, int] = {}  # of the trials that this run has run
         self.n_imported = 0  # ended trials that it has not run
-        self._running: dict[int, None] = {}  # in order of their beginning
+        self._running: dict[int, int] = {}  # points of their learning curves, in order of their beginning
         self._n_counted = 0  # ended trials that are rows of the history: all but interrupted ones
         self._with_losses: list[Trial] = []  # of several losses: complete, all finite, in the order told
         self._front: tuple[int, list[Trial]] = (0, [])  # Pareto set of so many of them
@@ -105,17 +105,19 @@ class Trials(Folded):
                     if known is not None:  # an objective that suggests as it goes has told more of its configuration
                         known.config, known.why = e.config, e.why or known.why
                     else:
-                        running = tuple(k for k in self._running if k != e.trial)
+                        running = tuple(self._running)  # hundreds may wait: no loop of our own over them
                         self.by_number[e.trial] = Trial(e.trial, e.config, why=e.why, started=e.time,
                                                         saw=(self._n_counted, running), run=self.started,
-                                                        saw_steps=tuple(len(self.by_number[k].curve) for k in running),
+                                                        saw_steps=tuple(self._running.values()),
                                                         origin=e.origin, fixed=e.fixed)
-                        self._running[e.trial] = None
+                        self._running[e.trial] = 0
                 case TrialReported():
                     if e.losses:
                         self.by_number[e.trial].curves.append((e.step, e.losses))
                     else:
                         self.by_number[e.trial].curve.append((e.step, e.loss))
+                        if e.trial in self._running:
+                            self._running[e.trial] += 1
                 case Printed():
                     if e.trial in self.by_number:
                         self.by_number[e.trial].printed.append(e.text)
