@@ -18,6 +18,7 @@ from workbench.errors import RunError
 from workbench.events import EventLog, RunState
 from workbench.history import Explanation, History
 from workbench.inferred import InferredSpace
+from workbench.insight import Insight
 from workbench.ledger import Ledger, Saw
 from workbench.losses import Direction, Goals
 from workbench.notebook import mimebundle
@@ -28,7 +29,7 @@ from workbench.trials import Trial, Trials
 from workbench.what_if import Question, WhatIf, chosen
 
 
-class Results:
+class Results(Insight):
     """The half of a run that only reads."""
 
     name: str | None
