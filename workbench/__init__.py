@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from workbench import objectives
     from workbench.api import open, optimize, watch
     from workbench.automl.tune import tune
+    from workbench.comparing import compare
     from workbench.errors import (
         ConfigError,
         LogError,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from workbench.fidelity.halving import SuccessiveHalving
     from workbench.fidelity.hyperband import EagerHyperband, Hyperband
     from workbench.fidelity.median import MedianStop
+    from workbench.named_runs import runs
+    from workbench.notebook import Workbench
     from workbench.objective import Checkpoint
     from workbench.optuna_bridge import Sampler
     from workbench.optuna_pruner import Pruner
@@ -60,6 +63,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Space": "space", "Float": "space", "Int": "space", "Choice": "space",
     "optimize": "api", "open": "api", "watch": "api", "tune": "automl.tune", "Run": "run", "race": "racing",
+    "compare": "comparing", "runs": "named_runs",
     "Recording": "recording", "replay": "recording", "WhatIf": "what_if",
     "GPBO": "search.gp_bo", "RFBO": "search.rf_bo",
     "TPE": "search.tpe", "BOHB": "search.bohb", "OneScale": "search.one_scale",
@@ -76,6 +80,7 @@ _HOME = {
     "WorkbenchError": "errors", "SpaceError": "errors", "ConfigError": "errors", "ObjectiveError": "errors",
     "RunError": "errors", "StorageError": "errors", "LogError": "errors", "SearchExhausted": "errors",
     "MissingExtra": "errors",
+    "Workbench": "notebook",
 }
 
 __all__ = [
@@ -83,8 +88,8 @@ __all__ = [
     "ASHA", "Checkpoint", "CurveStop", "EagerHyperband", "Hyperband", "MedianStop", "Pruner", "SuccessiveHalving",
     "CMAES", "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "DifferentialEvolution", "Float", "Genetic", "Grid", "Int",
     "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
-    "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "objectives", "open", "optimize", "race",
-    "recommend", "replay", "Recording", "WhatIf", "tune", "watch",
+    "SearchExhausted", "Space", "SpaceError", "StorageError", "Workbench", "WorkbenchError", "compare", "objectives", "open", "optimize",
+    "race", "runs", "recommend", "replay", "Recording", "WhatIf", "tune", "watch",
 ]
 
 

@@ -103,7 +103,7 @@ def friedman_test(final: Array) -> float:
 
 
 def kruskal_test(samples: Sequence[Array]) -> float:
-    """Kruskal and Wallis's p-value: are the samples, not paired, all alike?"""
+    """Kruskal and Wallis's p-value for samples that are not paired: small if they are not all alike."""
     clipped = [np.clip(s, -HUGE, HUGE) for s in samples]
     if np.ptp(np.concatenate(clipped)) == 0:
         return 1.0

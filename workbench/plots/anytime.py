@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from workbench.events import Event, TrialReported
+from workbench.events import Event
 from workbench.over_seeds import quartiles
 from workbench.plots import marks as m
 from workbench.plots.figure import empty, safe
 from workbench.plots.history import use_log
 from workbench.plots.race import COLORS, DASHES, FLOOR, HEIGHT
+from workbench.progress import Progress
 from workbench.space import Array
 
 POINTS = 500  # of a line, evenly spread over the log axis
@@ -29,14 +30,7 @@ def losses_in_order(events: Iterable[Event]) -> Array:
 
     A report counts the steps since the trial's last one. Before a loss is known its steps are spent already: they stand as inf.
     """
-    before: dict[int, int] = {}
-    out: list[float] = []
-    for e in events:
-        if isinstance(e, TrialReported) and not isinstance(e.loss, tuple):
-            spent = max(1, e.step - before.get(e.trial, 0))
-            out += [math.inf] * (spent - 1) + [math.inf if math.isnan(e.loss) else e.loss]
-            before[e.trial] = e.step
-    return np.array(out)
+    return np.array(Progress(events).step_losses)
 
 
 def anytime(losses: Mapping[str, Sequence[Array]], *, optimum: float | None = None, full: int | None = None,
