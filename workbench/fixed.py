@@ -43,8 +43,6 @@ class Fixed:
         SpaceError
             If a name is unknown, a value is not allowed, the values are forbidden together, or no parameter is left.
         """
-        if not isinstance(values, Mapping):
-            raise SpaceError(f'fixed values are a mapping of names to values, got {values!r}. Write {{"depth": 3}}.')
         made: Config = {}
         for name, value in values.items():
             if name not in space.params:

@@ -154,6 +154,8 @@ def split(config: Config, fixed: Fixed, within: float = SAME) -> tuple[Config, C
     for name, value in held.items():
         if distance(fixed.space[name], value, fixed.values[name]) > within:
             raise Misfit(f"{name} had another value than the fixed one")
+        if distance(fixed.space[name], value, fixed.values[name]) <= SAME:
+            held[name] = fixed.values[name]  # freed from rounding errors
     if not fixed.searched.contains(free) or fixed.beside(free).keys() != held.keys():
         raise Misfit("the fixed values change which parameters are active")
     return free, held

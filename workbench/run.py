@@ -433,7 +433,7 @@ class Run(Results):
     def child(self, space: Space | None = None, *, fixed: Mapping[str, Any] | None = None, name: str | None = None,
               n_trials: int | None = None, n_workers: int | None = None, algorithm: Any = None,
               scheduler: Scheduler | None = None, objective: Objective | None = None,
-              storage: str | BaseStorage | None = None) -> Run:
+              storage: str | BaseStorage | None = None, import_trials: Literal["near", "exact"] = "near") -> Run:
         """Make a run in a changed or reduced space, which begins with the trials of this one that still fit.
 
         Imported trials keep values, curves, states and times. The algorithm learns from them and views show them, but they do
@@ -468,7 +468,7 @@ class Run(Results):
         from workbench.child import make_child
 
         return make_child(self, space, fixed=fixed, name=name, n_trials=n_trials, n_workers=n_workers, algorithm=algorithm,
-                          scheduler=scheduler, objective=objective, storage=storage)
+                          scheduler=scheduler, objective=objective, storage=storage, import_trials=import_trials)
 
     @property
     def parent(self) -> Run | None:
@@ -561,6 +561,9 @@ class Run(Results):
 def told_loss(value: Any, ledger: Ledger) -> Loss:
     """Read a result that the user tells, as a loss; ObjectiveError if it is none."""
     step = read_step(value, 1, len(ledger.goals))
+    if len(step.names) > 1 and not ledger.goals.names:
+        raise ObjectiveError(f"the losses have no names yet, got {list(step.names)!r}. Give a tuple, in the order in which the "
+                             "objective gives them.")
     loss = times(ledger.sign, in_order(step, ledger.goals.names))
     if has_nan(loss):
         raise ObjectiveError(f"a result must be a number, got {value!r}. Leave the configuration out if nothing is known of it.")

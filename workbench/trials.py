@@ -61,6 +61,15 @@ class Trial:
         return bool(self.origin)
 
     @property
+    def only_near(self) -> bool:
+        """Whether it is no configuration of this run: it was imported, though a parameter that is fixed had another value then.
+
+        It teaches the search, but is never the best.
+        """
+        values = {} if self.run is None or not self.run.fixed else self.run.fixed["values"]
+        return any(values.get(name, value) != value for name, value in self.fixed.items())
+
+    @property
     def whole_config(self) -> Config:
         """What the objective gets: the configuration, and what the run holds fixed."""
         return {**self.config, **self.fixed}
@@ -138,6 +147,8 @@ class Trials(Folded):
         self.n_imported += trial.imported
         if not trial.imported:
             self.n_by_state[e.state] = self.n_by_state.get(e.state, 0) + 1
+        if trial.only_near:
+            return
         if e.state == "complete" and e.loss is not None and abs(e.loss) != float("inf"):
             if self.best is None or self.best.loss is None or e.loss < self.best.loss:
                 self.best = trial

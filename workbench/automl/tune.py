@@ -52,15 +52,15 @@ class TuneRun(Run):
         RunError
             Before any trial is complete.
         """
-        config = self._best_trial().config
+        config = self._best_trial().whole_config
         if self._fitted is None or self._fitted[0] != config:
             self._fitted = dict(config), self.cross_validation.fitted(config)
         return self._fitted[1]
 
     @property
     def best_params_(self) -> Config:
-        """The best configuration so far."""
-        return dict(self._best_trial().config)
+        """The best configuration so far, with what the run holds fixed."""
+        return self._best_trial().whole_config
 
     @property
     def best_score_(self) -> float:
@@ -68,6 +68,22 @@ class TuneRun(Run):
         loss = self._best_trial().loss
         assert loss is not None
         return self.cross_validation.score(loss)
+
+    def child(self, space: Space | None = None, *, objective: Any = None, **options: Any) -> TuneRun:
+        """Make a run in a changed or reduced space that tunes the same estimator on the same folds; see ``Run.child``.
+
+        Raises
+        ------
+        SpaceError
+            If the estimator has no parameter of that name.
+        RunError
+            If an objective is given: it belongs to the estimator and the data.
+        """
+        if objective is not None:
+            raise RunError("a run of wb.tune keeps its objective, got objective=. wb.optimize(objective, space) takes any.")
+        if isinstance(space, Space):
+            _check_space(self.cross_validation, space)
+        return TuneRun.of(super().child(space, **options), self.cross_validation)
 
     def _best_trial(self) -> Trial:
         best = self.best
@@ -78,24 +94,27 @@ class TuneRun(Run):
 
     def _python(self) -> str:
         """Return code with the space, the best estimator, and the search again."""
-        best, space = self.best, self.space
+        best, fixed = self.best, self._settings.fixed
+        space = self.space if fixed is None else fixed.space
         lines: list[str] = []
         if best is not None:
             from sklearn.base import clone
 
-            model = clone(self.cross_validation.estimator).set_params(**best.config)
+            model = clone(self.cross_validation.estimator).set_params(**best.whole_config)
             try:
                 imports, code = estimator_code(model)
                 made = [f"model = {code}"]
             except RunError as error:
                 imports, made = [], [f"# {line}" for line in str(error).splitlines()]
-                made.append(f"model = estimator.set_params(**{best.config!r})  # estimator: yours")
+                made.append(f"model = estimator.set_params(**{best.whole_config!r})  # estimator: yours")
             y = "" if self.cross_validation.y is None else ", y"
             lines += [*imports, "", f"# trial {best.number}: {self.cross_validation.loss} = {best.loss!r}", *made,
                       f"model.fit(X{y})", ""]
         algorithm = f"algorithm={catalogue.code(self.algorithm, 'wb.')}, " if catalogue.knows(self.algorithm) else ""
         lines += ["# the search again:", "import workbench as wb", "", f"space = {space!r}",
                   f"# run = wb.tune(estimator, X, y, space=space, {algorithm}n_trials={self.n_trials}, seed={self.seed})"]
+        if fixed is not None:
+            lines += [f"# run = run.child(fixed={self.fixed!r})"]
         return "\n".join(lines) + "\n"
 
 
@@ -152,10 +171,7 @@ def tune(estimator: Any, X: Any, y: Any = None, *, space: Space | None = None, s
         space = default_space(estimator)
         space = space if fixed not in space.names else without(space, [fixed])
     if isinstance(space, Space):
-        _check_names(estimator, space)
-        if fixed in space.names:
-            raise SpaceError(f'with fidelity="trees" the steps set {fixed!r}: set its full value in the estimator, and leave it '
-                             "out of the space.")
+        _check_space(cross, space)
     if fidelity is not None and scheduler is None:
         scheduler = EagerHyperband(max_steps)
     run = api.optimize(cross, space, algorithm=algorithm, n_trials=n_trials, n_workers=n_workers, seed=seed, name=name,
@@ -173,9 +189,19 @@ def _resumed(estimator: Any, X: Any, y: Any, *, name: str | None, storage: str |
              fidelity: Fidelity | None, max_steps: int, **options: Any) -> TuneRun:
     if name is None:
         raise RunError("resume=True needs the name of the run to go on with. Give name=.")
-    seed = api.open(name, storage=storage).seed
+    seen = api.open(name, storage=storage)
+    seed = seen.seed if seen.descent is None else seen.descent.first_seed  # all runs of a family are judged on the same folds
     cross = _objective(estimator, X, y, fidelity, max_steps, seed=seed, **options)
     return TuneRun.of(api.open(name, cross, storage=storage), cross)
+
+
+def _check_space(cross: CrossValidation, space: Space) -> None:
+    """Raise SpaceError for parameters that the estimator does not have, and for what the steps set."""
+    _check_names(cross.estimator, space)
+    size = fixed_size(cross)
+    if size in space.names:
+        raise SpaceError(f'with fidelity="trees" the steps set {size!r}: set its full value in the estimator, and leave it '
+                         "out of the space.")
 
 
 def _check_names(estimator: Any, space: Space) -> None:

@@ -88,7 +88,7 @@ def thinned(n: int) -> list[int]:
 
 
 def _best_line(told: list[Trial], values: Any, place: Any, *, maximize: bool) -> list[m.Dict]:
-    good = np.array([t.state == "complete" for t in told]) & np.isfinite(values)
+    good = np.array([t.state == "complete" and not t.only_near for t in told]) & np.isfinite(values)
     if not good.any():
         return []
     worst = -np.inf if maximize else np.inf
