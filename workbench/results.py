@@ -7,6 +7,7 @@ import math
 import threading
 from collections.abc import Mapping, Sequence
 from html import escape
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,8 +15,10 @@ import numpy as np
 import optuna
 import pandas as pd
 
+from workbench import files
 from workbench.errors import RunError
 from workbench.events import EventLog, RunState
+from workbench.fidelity import catalogue as schedulers
 from workbench.history import Explanation, History
 from workbench.inferred import InferredSpace
 from workbench.insight import Insight
@@ -228,6 +231,75 @@ class Results(Insight):
         why: Explanation = algorithm.suggest(self.history(before=number), rng).why
         return why
 
+    # ---- pictures and reports --------------------------------------------------------------------------------------
+
+    @property
+    def figures(self) -> list[str]:
+        """The pictures that there are of this run, by name: what ``figure`` can draw."""
+        made = import_module("workbench.figures")  # plotly is loaded when a picture is asked for
+        return list(made.kinds(made.Told(self.log.since(0))))
+
+    def figure(self, kind: str = "progress", *, trial: int | None = None, x: str | None = None, y: str | None = None,
+               bracket: int | None = None, budgets: tuple[int, int] | None = None, delta: float | None = None,
+               log_steps: bool | None = None) -> Any:
+        """Return a picture as a ``plotly.graph_objects.Figure``: what the panel's tab shows, now.
+
+        In a notebook it shows itself; ``write_html(path)`` keeps it as a page. ``write_image(path)`` makes PNG, SVG or PDF, but
+        needs the package kaleido and a Chrome, which the workbench does not install; the live pictures and the panel's Export
+        tab save PNG and SVG without them.
+
+        Parameters
+        ----------
+        kind
+            "progress", "model", "curves", "coordinates" or "contour"; under a scheduler also "brackets", "gantt" and "ranks";
+            of extrapolated learning curves "forecast" and "looks". ``figures`` names those that this run has.
+        trial
+            Is marked; of "model", "forecast" the one that is explained, by default the newest that can be.
+        x, y
+            Parameters along the axes of "contour" and "model"; "model" is drawn along one, unless ``y`` is given.
+        bracket
+            Of "brackets": which, counted from 0.
+        budgets
+            Of "ranks": the two numbers of steps to compare.
+        delta
+            Of "looks": the probability below which a trial would have been stopped.
+        log_steps
+            Of "curves": a log scale of steps; by default under a scheduler.
+
+        Raises
+        ------
+        RunError
+            If the run has no such picture, or a setting does not belong to it.
+        """
+        made = import_module("workbench.figures")
+        told = made.Told(self.log.since(0))
+        drawn = made.drawn(told, kind, trial=trial, x=x, y=y, bracket=bracket, budgets=budgets, delta=delta, log_steps=log_steps)
+        return import_module("workbench.plots.figure").figure(drawn)
+
+    def report(self, path: str | Path | None = None, *, title: str | None = None) -> Any:
+        """Return the run as one HTML page, and write it to ``path`` if one is given.
+
+        Setting and search space, the best configuration, all pictures (they can be zoomed), the table of trials, what failed
+        and why, and the code to do it again. The page opens without a kernel and without a network; it takes about 5 MB, since
+        plotly.js is in it.
+
+        Returns
+        -------
+        Report
+            With ``html``, ``path``, ``n_bytes`` and ``save(path)``.
+
+        Raises
+        ------
+        StorageError
+            If the file cannot be written.
+        """
+        made = import_module("workbench.report").report(self, title=title)
+        return made if path is None else made.save(path)
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what the run was set to do, as pairs of words, for reports."""
+        return list(import_module("workbench.report").facts(self))
+
     # ---- exports ---------------------------------------------------------------------------------------------------
 
     def export(self, kind: Literal["json", "python", "csv"], path: str | Path | None = None) -> str:
@@ -241,7 +313,7 @@ class Results(Insight):
             raise RunError(f"a run is exported as 'json', 'python' or 'csv', got {kind!r}.")
         text = makers[kind]()
         if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
+            files.write(path, text)
         return text
 
     def _csv(self) -> str:
@@ -250,7 +322,7 @@ class Results(Insight):
     def _json(self) -> str:
         trials = self.trials
         rows = [{"trial": t.number, "state": t.state, **self._values_json(t), "config": t.whole_config,
-                 "seconds": t.seconds, "error": t.error, **({"origin": t.origin} if t.origin else {})}
+                 "steps": t.n_steps, "seconds": t.seconds, "error": t.error, **({"origin": t.origin} if t.origin else {})}
                 for t in list(trials.by_number.values())]
         best = trials.best
         found: dict[str, Any] = {"best": None if best is None else {
@@ -258,8 +330,10 @@ class Results(Insight):
         if self.goals.several:
             found = {"losses": list(self.goals.labels), "pareto": [
                 {"trial": t.number, "config": t.whole_config, "values": self._values_json(t)["values"]} for t in self.pareto]}
-        data = {"name": self.name, "algorithm": catalogue.to_json(self.algorithm), "seed": self.seed,
-                "direction": self.direction, "space": None if self.space is None else self.space.to_json(),
+        data = {"name": self.name, "state": self.state, "algorithm": catalogue.to_json(self.algorithm),
+                "scheduler": schedulers.to_json(self.scheduler), "seed": self.seed, "n_trials": self.n_trials,
+                "n_workers": self.n_workers, "direction": self.direction, "versions": files.versions(),
+                "space": None if self.space is None else self.space.to_json(),
                 **({"fixed": self.fixed} if self.fixed else {}), **found, "trials": rows}
         return json.dumps(data, indent=1, allow_nan=False)
 
@@ -289,8 +363,8 @@ class Results(Insight):
             name = "" if self.name is None else f", name={self.name + ' again'!r}"
             algorithm = f"algorithm={catalogue.code(self.algorithm, 'wb.')}, " if catalogue.knows(self.algorithm) else ""
             lines += ["# the search again (objective: your function, config -> loss):",
-                      f"# run = wb.optimize(objective, space, {algorithm}n_trials={self.n_trials}, "
-                      f"seed={self.seed}, direction={self.direction!r}{name})"]
+                      f"# run = wb.optimize(objective, space, {algorithm}{scheduler_code(self.scheduler)}"
+                      f"n_trials={self.n_trials}, seed={self.seed}, direction={self.direction!r}{name})"]
             if fixed is not None:
                 lines += ["# run = run.child(fixed=fixed)"]
         return "\n".join(lines) + "\n"
@@ -322,6 +396,11 @@ class Results(Insight):
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Return the live panel in a notebook; a table where the notebook side is missing."""
         return mimebundle(self, "run_panel", **kwargs)
+
+
+def scheduler_code(scheduler: Any) -> str:
+    """Write the argument that gives a scheduler of ours: ``scheduler=wb.Hyperband(max_steps=81), ``; empty for others."""
+    return f"scheduler=wb.{schedulers.code(scheduler)}, " if schedulers.knows(scheduler) else ""
 
 
 def _values_text(values: Sequence[float]) -> str:
