@@ -82,7 +82,7 @@ def test_an_inactive_parameter_has_no_share_and_says_why():
     with pytest.raises(ValueError, match="inactive at trial 3"):
         found.curve("mom")
     row = found.frame().set_index("parameter").loc["mom"]
-    assert row["value"] is None
+    assert np.isnan(row["value"])
     assert "opt is 'sgd'" in row["note"]
 
 

@@ -1,7 +1,7 @@
 """The ablation path: which changes make the best configuration better than the default, one after the other.
 
 Fawcett & Hoos 2016, "Analysing differences between algorithm configurations through ablation"; Biedenkapp, Lindauer,
-Eggensperger, Hutter, Fawcett & Hoos 2017, "Efficient parameter importance analysis via ablation with surrogates", algorithm 1::
+Eggensperger, Hutter, Fawcett & Hoos 2017, "Efficient parameter importance analysis via ablation with surrogates"::
 
     theta = start;  P = the parameters in which start and end differ
     while P is not empty
@@ -122,7 +122,7 @@ class Ablation:
         whole, name = self.gain, self.quantity.name
         rows = []
         for s in self.steps:
-            old, new = ([config.get(n) for n in s.names] for config in (s.before, s.after))
+            old, new = ([config.get(n, math.nan) for n in s.names] for config in (s.before, s.after))
             rows.append({"changed": s.label, "from": old[0] if len(old) == 1 else old, "to": new[0] if len(new) == 1 else new,
                          name: self.quantity.value(s.loss), "gain": s.gain, "spread": s.spread,
                          "share": s.gain / whole if whole else math.nan, "with it": along(s)})
@@ -198,7 +198,7 @@ def ablation(space: Space, x: Array, y: Array, *, start: Config | None = None, e
 
 
 def path(f: Surrogate, start: Config, end: Config) -> tuple[float, tuple[AblationStep, ...]]:
-    """Return the predicted loss at the start, and the steps (algorithm 1)."""
+    """Return the predicted loss at the start, and the steps."""
     space = f.space
     u, goal = complete(space, start, end), complete(space, end, start)
     left = {int(j) for j in np.flatnonzero(u != goal)}

@@ -1,7 +1,7 @@
 """Local importance: what a change of one parameter does around one configuration, the others as they are there.
 
-Biedenkapp, Marben, Lindauer & Hutter 2018, "CAVE: configuration assessment, visualization and evaluation", section 3.3, "local
-parameter importance"; theta is the incumbent, f predicts the loss::
+Biedenkapp, Marben, Lindauer & Hutter 2018, "CAVE: configuration assessment, visualization and evaluation", "local parameter
+importance"; theta is the incumbent, f predicts the loss::
 
     var(p)   = Var over v in the range of p of f(theta with p = v)
     share(p) = var(p) / Σ over parameters q of var(q)
@@ -107,7 +107,7 @@ class LocalImportance:
         for j, name in enumerate(self.names):
             curve = self.curves.get(name)
             seen = np.array([np.nan]) if curve is None else self.quantity.sign * curve.mean[~np.isnan(curve.mean)]
-            rows.append({"parameter": name, "value": self.config.get(name), "share": self.single[j],
+            rows.append({"parameter": name, "value": self.config.get(name, np.nan), "share": self.single[j],
                          "spread": self.single_spread[j], "lowest": seen.min(), "highest": seen.max(),
                          "note": self.notes.get(name, "")})
         frame = pd.DataFrame(rows, columns=["parameter", "value", "share", "spread", "lowest", "highest", "note"])

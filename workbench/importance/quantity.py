@@ -38,7 +38,8 @@ LOSS = Quantity()
 
 
 def as_html(title: str, sentences: Iterable[str], frame: pd.DataFrame) -> str:
-    """Write a table under its title and what it says in words."""
+    """Write a table under its title and what it says in words; columns without a word are left out."""
+    frame = frame.loc[:, [bool((frame[c] != "").any()) for c in frame.columns]] if len(frame) else frame
     said = "".join(f"<p>{html.escape(s)}</p>" for s in sentences)
     table = frame.to_html(escape=True, index=False, na_rep="–", float_format=lambda v: f"{v:.4g}", max_rows=60)
     return f"<p><b>{html.escape(title)}</b></p>{said}{table}"

@@ -1,6 +1,6 @@
 """Tunability: what is gained by tuning a parameter, compared with leaving it at its default.
 
-Probst, Boulesteix & Bischl 2019, "Tunability: importance of hyperparameters of machine learning algorithms", sections 3.2-3.4.
+Probst, Boulesteix & Bischl 2019, "Tunability: importance of hyperparameters of machine learning algorithms".
 A surrogate f_t of every task t (data set) stands for the losses::
 
     theta*      = the default: the space's, a given one, or the optimal one, argmin 1/T Σ_t f_t(theta)
@@ -140,7 +140,7 @@ class Tunability:
     def ranges(self, low: float = 0.05, high: float = 0.95) -> dict[str, Any]:
         """Say where the best values of the tasks lie: quantiles (low, high) of numbers, all options that were best of choices.
 
-        The paper's tuning space (section 3.5): for a new task, search there first. A parameter that no task's best
+        The paper's tuning space: for a new task, search there first. A parameter that no task's best
         configuration has is left out.
         """
         if not 0 <= low <= high <= 1:
@@ -160,13 +160,14 @@ class Tunability:
     def frame(self) -> pd.DataFrame:
         """One row a parameter, the largest gain first: default, tuned value, gain, its share of the total gain, a note.
 
-        Of several tasks gains are means, and ``spread`` is their standard deviation between the tasks.
+        NaN where the parameter is inactive at the default. Of several tasks gains are means, and ``spread`` is their standard deviation between the tasks.
         """
         total = self.total_gain
         rows: list[dict[str, Any]] = []
         for j, name in enumerate(self.names):
             gain = float(self.gain[j])
-            row = {"parameter": name, "default": self.default.get(name), "tuned": self.tuned_value(name), "gain": gain,
+            row = {"parameter": name, "default": self.default.get(name, np.nan), "gain": gain,
+                   "tuned": np.nan if np.isnan(self.tuned[:, j]).any() else self.tuned_value(name),
                    "share": gain / total if total > 0 else gain * 0.0}
             if len(self.tasks) > 1:
                 row["spread"] = float(self.single[:, j].std())
