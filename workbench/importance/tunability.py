@@ -160,7 +160,8 @@ class Tunability:
     def frame(self) -> pd.DataFrame:
         """One row a parameter, the largest gain first: default, tuned value, gain, its share of the total gain, a note.
 
-        NaN where the parameter is inactive at the default. Of several tasks gains are means, and ``spread`` is their standard deviation between the tasks.
+        NaN where the parameter is inactive at the default. Of several tasks gains are means, and ``spread`` is their standard
+        deviation between the tasks.
         """
         total = self.total_gain
         rows: list[dict[str, Any]] = []
