@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, Protocol
 
+from workbench.errors import MissingExtra
+
 MISSING = {"workbench_widgets", "ipywidgets", "anywidget", "traitlets"}
 
 
@@ -23,3 +25,44 @@ def mimebundle(thing: Shown, panel: str, **kwargs: Any) -> Any:
             raise
         return {"text/plain": repr(thing), "text/html": thing._repr_html_()}
     return module.show(thing, **kwargs)
+
+
+def Workbench(data: Any = None, target: str | None = None, *, objective: Any = None, space: Any = None,
+              **settings: Any) -> Any:
+    """Make the application: choose data, a space and an algorithm, start, and watch; in one cell, without writing code.
+
+    Everything can be chosen in it; what is given here is chosen already.
+
+    Parameters
+    ----------
+    data
+        A DataFrame; an array of two dimensions, or ``(X, y)``; the name of an example set, such as ``"wine"``; the path of a
+        CSV file.
+    target
+        The column to predict.
+    objective
+        Instead of data: an objective of your own, as for ``optimize``, or its name in the notebook.
+    space
+        The search space; a default space for estimators if not given.
+    **settings
+        What else a ``workbench.automl.recipe.Recipe`` holds: ``estimator="SVC"``, ``metric``, ``folds``, ``algorithm``,
+        ``fidelity``, ``scheduler``, ``n_trials``, ``timeout``, ``workers``, ``seed``, ``name``.
+
+    Returns
+    -------
+    workbench_widgets.workbench.Workbench
+        A widget with ``run`` (the run that is shown), ``runs`` (all of them by label), ``recipe`` and ``close()``.
+
+    Raises
+    ------
+    MissingExtra
+        If the notebook side is not installed. ``optimize`` and ``tune`` do without it.
+    """
+    try:
+        module = import_module("workbench_widgets.workbench")
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in MISSING | {"IPython"}:
+            raise
+        raise MissingExtra(f"the application needs {error.name}, which is not installed here: pip install ipywidgets anywidget. "
+                           "Without it, wb.tune and wb.optimize do the same in code.") from error
+    return module.make(data, target, objective=objective, space=space, **settings)
