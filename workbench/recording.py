@@ -66,6 +66,12 @@ class Recording(Results):
         return self._settings.space
 
     @property
+    def label(self) -> str:
+        """Name of the last algorithm, as the log tells it."""
+        started = self.trials.started
+        return "" if started is None else started.algorithm
+
+    @property
     def elapsed_s(self) -> float:
         """Seconds from the first event to the last."""
         return self.log[len(self.log) - 1].time - self.log[0].time if len(self.log) else 0.0

@@ -33,6 +33,8 @@ class ReplayBar(anywidget.AnyWidget):
         States at the moment that is shown; folded by the panel.
     ask
         Asks for the panel to be drawn soon.
+    moved
+        Told after a jump by hand: what is on screen should follow at once, not at its own pace as while it plays.
     recorded
         Whether there is no run behind the log: then the bar is open from the beginning.
     """
@@ -43,7 +45,8 @@ class ReplayBar(anywidget.AnyWidget):
     ticks = t.Dict().tag(sync=True)
 
     def __init__(self, head: Playhead, trials: Trials, timeline: Timeline, course: Course, *, ask: Callable[[], object],
-                 recorded: bool) -> None:
+                 moved: Callable[[], object], recorded: bool) -> None:
+        self._moved = moved
         self._head, self._trials, self._timeline, self._course = head, trials, timeline, course
         self._ask = ask
         self._recorded = recorded
@@ -105,6 +108,7 @@ class ReplayBar(anywidget.AnyWidget):
     def _go(self, at: int | None) -> None:
         """Go to a moment by hand: playing goes on from there."""
         self._head.jump(at)
+        self._moved()
         self._set_off()
         self._playing = self._playing and not self._head.follows
 

@@ -148,7 +148,7 @@ class RunPanel(anywidget.AnyWidget):
         recorded = isinstance(run, Recording)
         self.playhead = Playhead(run.log, len(first), self._take, self._rewind)
         self.replay_bar = parts["replay"] = ReplayBar(self.playhead, self.trials, self.timeline, self.course,
-                                                      ask=lambda: pump.ask(self), recorded=recorded)
+                                                      ask=lambda: pump.ask(self), moved=self._hasten, recorded=recorded)
         self.what_if_fold = parts["what_if"] = WhatIfFold(run, self.playhead, self.selection, ask=lambda: pump.ask(self))
         self.headline = Head(run, self.trials, self.fates, self.timeline, editable=self.editor is not None)
         super().__init__(parts=parts, head=self._head(), picked=self._picked(), table=self.table_view.content(),
@@ -184,6 +184,10 @@ class RunPanel(anywidget.AnyWidget):
         self._expect()
         for view in (self.table_view, self.log_view, *self._embedded):
             view.rewind(events)
+
+    def _hasten(self) -> None:
+        for view in (self.table_view, self.log_view, *self.figures.values()):
+            view.hasten()
 
     def _expect(self) -> None:
         """Let the fates know the scheduler before the first event tells it."""
@@ -246,7 +250,9 @@ class RunPanel(anywidget.AnyWidget):
     def _head(self) -> dict[str, Any]:
         """Return the first lines: of the present, or of the moment that the panel looks back at."""
         now = self.headline.content()
-        if self.playhead.follows and not isinstance(self.run, Recording):
+        if isinstance(self.run, Recording):
+            now["algorithm"] = self.run.label  # of one with settings of its own a log knows the name alone
+        elif self.playhead.follows:
             return now
         return as_it_was(now, self.trials, self.fates, self.timeline, self.course)
 
