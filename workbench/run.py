@@ -448,8 +448,12 @@ class Run(Results):
             The changed space: other ranges or options, parameters more or less. By default that of this run.
         fixed
             Values at which the child holds parameters, such as ``{"depth": run.best.config["depth"]}``. It searches the others;
-            the objective gets all of them. Only trials that had these values are imported. What this run holds fixed stays
-            so, unless ``space`` has the parameter again.
+            the objective gets all of them. What this run holds fixed stays so, unless ``space`` has the parameter again.
+        import_trials
+            With ``fixed``: which trials are imported. "exact": those that had these values; of real numbers that is hardly
+            more than the one from which they were taken. "near": also those in which a fixed number lay within a fifth of its
+            range: they tell roughly how the other parameters act, and children learn faster. They keep the values that they
+            really had (``trial.whole_config``), and are never the child's best.
         objective
             Another objective, for a space with other parameters, or for a run that is only watched. The results of this run are
             imported as if it had given them.
