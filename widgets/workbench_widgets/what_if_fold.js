@@ -78,7 +78,7 @@ function render({ model, el }) {
     fold.ariaExpanded = String(!!s.open);
     body.hidden = !s.open;
     if (!s.open) return;
-    put(moment, s.reason || `They are asked: ${s.moment}.`);
+    put(moment, s.reason || `They are asked: ${s.moment}.${s.left_out ? ` ${s.left_out}` : ""}`);
     choices(s);
     go.disabled = !!s.reason || !!s.thinking;
     drop.hidden = !s.thinking;

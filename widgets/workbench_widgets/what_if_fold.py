@@ -209,9 +209,11 @@ class WhatIfFold(anywidget.AnyWidget):
             "next, with what is known now" if head.follows else "next, at the end: no trial was chosen after this moment"
         return {**content, "reason": reason, "moment": moment, "preset": preset,
                 "others": [name for name in known if name not in preset], "most": MOST, "said": self._said,
-                "writable": not run.read_only, **self._answered(known)}
+                "left_out": "" if n_losses == 1 else f"{', '.join(name for name in PRESET if name not in known)} are left out: they "
+                f"search for the best of one loss, and this run has {n_losses}.",
+                "writable": not run.read_only, **self._answered()}
 
-    def _answered(self, known: list[str]) -> dict[str, Any]:
+    def _answered(self) -> dict[str, Any]:
         asking = self._asking
         if asking is None:
             return {"rows": [], "thinking": "", "names": [], "view": {}}
@@ -246,7 +248,7 @@ class WhatIfFold(anywidget.AnyWidget):
                       "why": "" if trial.why is None else trial.why.summary()}
         return {"rows": rows, "thinking": thinking, "dropped": dropped, "names": names, "view": view, "really": really,
                 "trouble": asking.trouble, "words": "" if question is None else question.words,
-                "chosen": self._chosen, "left_out": [name for name in PRESET if name not in known]}
+                "chosen": self._chosen}
 
     def close(self) -> None:
         """Take it away; nobody waits for an answer then."""
