@@ -84,11 +84,11 @@ _HOME = {
 }
 
 __all__ = [
-    "BOHB", "EHVI", "Fabolas", "OneScale", "BOHAMIANN", "DNGO", "LatentBO", "MissingExtra", "NSGA2",
+    "BOHB", "EHVI", "Fabolas", "OneScale", "BOHAMIANN", "DNGO", "LatentBO", "MissingExtra", "NSGA2", "Workbench",
     "ASHA", "Checkpoint", "CurveStop", "EagerHyperband", "Hyperband", "MedianStop", "Pruner", "SuccessiveHalving",
     "CMAES", "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "DifferentialEvolution", "Float", "Genetic", "Grid", "Int",
     "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
-    "SearchExhausted", "Space", "SpaceError", "StorageError", "Workbench", "WorkbenchError", "compare", "objectives", "open", "optimize",
+    "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "compare", "objectives", "open", "optimize",
     "race", "runs", "recommend", "replay", "Recording", "WhatIf", "tune", "watch",
 ]
 
