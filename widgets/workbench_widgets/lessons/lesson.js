@@ -16,6 +16,25 @@ async function lessonOf(el, signal) {
   return null;
 }
 
+/** ipywidgets leaves handles of sliders, their numbers, and fields without a visible label nameless. True when all have names. */
+function christen(root) {
+  let whole = true;
+  for (const slider of root.querySelectorAll(".widget-slider")) {
+    const text = slider.querySelector(".widget-label")?.textContent, handle = slider.querySelector("[role=slider]");
+    whole &&= !!handle;
+    handle?.setAttribute("aria-label", text);
+    slider.querySelector(".widget-readout")?.setAttribute("aria-label", `${text}, as a number`);
+  }
+  for (const field of root.querySelectorAll(".widget-text input")) {
+    const own = field.closest(".widget-text");
+    if (own.querySelector(".widget-label")?.textContent) continue;
+    let before = own.previousElementSibling;
+    while (before && before.tagName !== "BUTTON") before = before.previousElementSibling;
+    field.setAttribute("aria-label", `${before?.textContent.trim() ?? "value"}, between 0 and 1`);
+  }
+  return whole;
+}
+
 function dress(root, model) {
   root.tabIndex = 0;
   root.setAttribute("role", "group");
@@ -45,6 +64,8 @@ async function render({ model, el }) {
     if (!root) return;
     const name = () => dress(root, model);
     name();
+    const named = setInterval(() => { if (christen(root)) clearInterval(named); }, 200);   // sliders come a little later
+    gone.signal.addEventListener("abort", () => clearInterval(named));
     model.on("change:alt", name);
     gone.signal.addEventListener("abort", () => model.off("change:alt", name));
     root.addEventListener("keydown", (e) => {

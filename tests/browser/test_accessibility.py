@@ -1,0 +1,63 @@
+"""What a screen reader, a keyboard and weak eyes need, checked by axe-core in light and dark: no serious finding."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+RULES = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
+# findings about the whole page, of which an output is only a part: JupyterLab's own
+WHOLE_PAGE = {"region", "page-has-heading-one", "landmark-one-main", "heading-order", "bypass"}
+
+PANEL = """import time, workbench as wb
+def objective(config):
+    for epoch in range(9):
+        time.sleep(0.005)
+        yield (config["lr"] - 0.01) ** 2 + (config["kind"] == "b") + 1 / (1 + epoch)
+    if config["lr"] > 0.09:
+        raise ValueError("lr is too large")
+space = wb.Space(lr=wb.Float(1e-4, 1e-1, log=True), kind=wb.Choice("a", "b"), n=wb.Int(1, 9, when={"kind": "a"}))
+run = wb.optimize(objective, space, scheduler=wb.Hyperband(max_steps=9), n_trials=25, seed=0)
+run"""
+START = "run.start(); _ = await run.finished()"
+LESSONS = ["GaussianProcessLesson", "BayesianOptimisationLesson", "TPELesson", "GridRandomLesson", "CMAESLesson",
+           "CurveExtrapolationLesson", "CurveFamiliesLesson", "HyperbandTableLesson", "YouAreTheOptimiser"]
+
+
+def findings(page, root):
+    """Serious and critical findings within the elements of that selector, as readable lines."""
+    result = Axe().run(page, context=root, options=RULES).response
+    serious = [v for v in result["violations"] if v["impact"] in ("serious", "critical") and v["id"] not in WHOLE_PAGE]
+    return [f"{v['id']}: {v['help']}: {n['html'][:160]} {n['failureSummary'][:300]}" for v in serious for n in v["nodes"][:4]]
+
+
+def check(notebook, page, root):
+    """No finding in light and none in dark."""
+    found = findings(page, root)
+    notebook.dark(page)
+    found += [f"dark: {line}" for line in findings(page, root)]
+    assert not found, "\n".join(found)
+    notebook.light(page)
+    page.wait_for_timeout(400)
+
+
+def test_the_panel_and_every_tab_of_it(notebook):
+    page = notebook([PANEL, START])
+    page.locator(".wb-word", has_text="Done").wait_for()
+    tabs = page.locator(".wb-panel [role=tab]")
+    for k in range(tabs.count()):
+        tabs.nth(k).click()
+        page.wait_for_timeout(900)
+        check(notebook, page, ".wb-panel")
+
+
+def test_the_space_editor(notebook):
+    page = notebook([PANEL, "from workbench_widgets.space_editor import SpaceEditor\neditor = SpaceEditor(space)\neditor"])
+    page.locator(".wbs").first.wait_for()
+    check(notebook, page, ".wbs")
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_lessons(notebook, name):
+    page = notebook([f"from workbench_widgets.lessons import {name}\nlesson = {name}()\nlesson"])
+    page.wait_for_selector(".wb-lesson .js-plotly-plot .nsewdrag", state="attached")
+    page.wait_for_timeout(300)
+    check(notebook, page, ".wb-lesson")
