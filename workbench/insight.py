@@ -78,7 +78,7 @@ class Insight:
             return _asked(lambda: ped_anova(seen.space, seen.x, seen.y, quantile=quantile, quantity=seen.quantity))
         from workbench.importance.fanova import fanova
 
-        return _asked(lambda: fanova(seen.space, seen.x, seen.y, n_trees=n_trees, seed=seed))
+        return _asked(lambda: fanova(seen.space, seen.x, seen.y, n_trees=n_trees, seed=seed, quantity=seen.quantity))
 
     def tunability(self, default: Config | int | None = None, *, loss: int | str | None = None, budget: int | None = None,
                    pairs: bool = True, n_trees: int = 64, seed: int = 0) -> Tunability:
