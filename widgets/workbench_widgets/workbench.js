@@ -1,6 +1,6 @@
 // The application. State comes as traits that only Python's pump writes; every wish goes back as one message.
 const APP_STATES = { ready: "○", running: "●", pausing: "◐", paused: "‖", stopping: "◧", stopped: "■", done: "✓", failed: "✗", watching: "◉" };
-const SOURCES = [["example", "Example set", "A small data set that comes along"], ["kernel", "Notebook", "A DataFrame or an array of this notebook"], ["csv", "CSV file", "A file, by its path or from your computer"], ["objective", "Own objective", "A function of this notebook instead of a table"]];
+const SOURCES = [["example", "Example", "A small data set that comes along"], ["kernel", "Notebook", "A DataFrame or an array of this notebook"], ["csv", "CSV file", "A file, by its path or from your computer"], ["objective", "Objective", "A function of this notebook instead of a table"]];
 const PIECE = 1 << 20; // bytes of an upload that travel at once
 
 /** Step 1: where the data come from. */
@@ -51,6 +51,7 @@ function sourceOf(model, send, field) {
     options(fields.kernel.control, none(from.tables, "no table yet"));
     options(fields.objective.control, none(from.objectives, "no function yet"));
     options(list, from.files.map((n) => [n, ""]));
+    again.hidden = s.source !== "csv" || !v.data;
     for (const key of ["example", "kernel", "csv"]) {
       const value = s.source === key ? v.data : "";
       if (settled(fields[key]) && !(key === "csv" && fields.csv.control.matches(":focus"))) choose(fields[key].control, value);
@@ -94,7 +95,7 @@ function render({ model, el }) {
     if (said.n > heardOf) {
       heardOf = said.n;
       started = false;
-      if (said.field) { tried = true; open = new Set([said.step]); draw(); fields[said.field]?.control.focus(); if (!fields[said.field] && said.step === 1) source.focus(); }
+      if (said.field) { tried = true; open = new Set([said.step]); draw(); if (fields[said.field]) fields[said.field].control.focus(); else if (said.step === 1) source.focus(); else steps[said.step - 1].button.focus(); }
     }
   }
 
@@ -251,6 +252,7 @@ function render({ model, el }) {
     put(spaceErr, untouched("space") ? "" : faults.space ?? "");
     spaceErr.hidden = !spaceErr.textContent;
     spacePlace.hidden = !s.there || s.way === "optuna";
+    steps[0].rename(s.own ? "Objective" : "Data and task");
     steps[1].rename(s.own ? "Space" : "Model and space");
     if (open.has(2) && !spacePlace.hidden) embed("space", spacePlace);
     steps.forEach((step, i) => step.draw(open.has(i + 1), s.steps[i], s.wrong.includes(i + 1) && (tried || s.there), !!s.steps[i] && !s.wrong.includes(i + 1)));

@@ -22,7 +22,6 @@ import traitlets as t
 from workbench.automl.recipe import Recipe, free_name, kept_runs, reopen
 from workbench.automl.recipe_data import Data, Table, is_table, load
 from workbench.automl.recipe_models import AUTO, known
-from workbench.automl.recipe_plan import first_fault
 from workbench.errors import WorkbenchError
 from workbench.events import Event
 from workbench.problems.data_sets import DATA_SETS
@@ -218,6 +217,7 @@ class Workbench(anywidget.AnyWidget):
             self._shown_space = space
             self._setup.draw_space(space)
             self._touched = True
+            self._put(said={})
 
     def _sources(self) -> dict[str, Any]:
         return {"examples": sources.examples(), **self._variables, "files": self._listed,
@@ -423,7 +423,9 @@ class Workbench(anywidget.AnyWidget):
         if wrong := self._wrong_space():
             faults["space"] = wrong
         if faults:
-            self._say(f"Not yet. {first_fault(faults)}", next(iter(faults)))
+            field, text = next(iter(faults.items()))
+            more = f" ({len(faults) - 1} more)" if len(faults) > 1 else ""
+            self._say(f"Not yet. Step {STEP_OF.get(field, 3)}: {text}{more}", field)
             return
         recipe = self.recipe
         table = None if recipe.data is not None and recipe.data.kind == "kernel" else cooked.table
@@ -442,8 +444,13 @@ class Workbench(anywidget.AnyWidget):
 
     def _add(self, run: Run, recipe: Recipe | None, note: str) -> None:
         """Show a run of its own, beside those that are there."""
+        try:
+            panel = RunPanel(run)
+        except Exception:
+            run.close()  # nobody could reach it any more
+            raise
         key = uuid.uuid4().hex[:8]
-        entry = Entry(key, self._label(run, recipe), run, RunPanel(run), recipe, note)
+        entry = Entry(key, self._label(run, recipe), run, panel, recipe, note)
         self._entries[key] = entry
         pump.attach(self, run.log, cursor=len(run.log))
         with self.hold_sync():

@@ -23,7 +23,7 @@ function targetOf(t) {
   if (p.labels) {
     const most = Math.max(...p.bars);
     const rows = p.labels.map((label, i) => h("tr", {}, h("th", { scope: "row", title: label }, label),
-      h("td", { className: "wb-share" }, h("i", { style: `width:${(100 * p.bars[i]) / most}%` })), h("td", {}, String(p.bars[i])), h("td", { className: "wb-hint" }, `${Math.round((100 * p.bars[i]) / total)} %`)));
+      h("td", { className: "wb-share" }, h("i", { style: `width:${(100 * p.bars[i]) / most}%` })), h("td", {}, String(p.bars[i])), h("td", { className: "wb-hint" }, `${Number(((100 * p.bars[i]) / total).toPrecision(3))} %`)));
     return h("table", { className: "wb-classes" }, h("tbody", {}, rows, p.more ? h("tr", {}, h("th", { scope: "row" }, "…"), h("td", { colSpan: 3, className: "wb-hint" }, `${p.more} more classes`)) : null));
   }
   return h("div", { className: "wb-histogram" }, barsOf(p.bars, 300, 90, `Histogram of ${t.target}, from ${plain(p.low)} to ${plain(p.high)}`), h("div", { className: "wb-ends" }, h("span", {}, plain(p.low)), h("span", {}, plain(p.high))));
@@ -43,10 +43,12 @@ function dataOf(model, send) {
   function welcome() {
     const setup = model.get("setup");
     if (setup.own) {
-      return [h("h3", {}, setup.way ? setup.values.objective : "An objective of your own"),
-        h("p", {}, setup.why.objective ?? "Any function of a configuration that gives back a loss, or yields one per step. Define it in a cell; it appears in step 1 as soon as the cell has run."),
+      const { text, reads } = setup.source_code ?? {}, space = setup.way === "optuna" ? "It makes its space on the way." : "Draw its space in step 2: one parameter for each that it reads from the configuration.";
+      if (setup.way) return [h("h3", {}, setup.values.objective), h("p", {}, setup.why.objective), ...(text ? [h("pre", { tabIndex: 0, ariaLabel: "Source of the objective" }, text)] : []), h("p", { className: "wb-hint" }, reads?.length ? `It reads ${reads.join(", ")}. ${space}` : space)];
+      return [h("h3", {}, "An objective of your own"),
+        h("p", {}, "Any function of a configuration that gives back a loss, or yields one per step. Define it in a cell; it appears in step 1 as soon as the cell has run."),
         h("pre", { tabIndex: 0, ariaLabel: "Example of an objective" }, "def objective(config):\n    for epoch in range(20):\n        ...                  # train with config[\"lr\"]\n        yield validation_loss"),
-        h("p", { className: "wb-hint" }, "Then draw its space in step 2: one parameter for each that it reads from the configuration.")];
+        h("p", { className: "wb-hint" }, space)];
     }
     const cards = model.get("sources").examples.map(([name, words, about]) => h("button", { type: "button", className: "wb-card", title: `Take the example set ${name}`, onclick: () => send({ cmd: "data", kind: "example", name }) }, h("b", {}, words), h("span", {}, about)));
     return [h("h3", {}, "What shall be learnt?"),
@@ -54,7 +56,7 @@ function dataOf(model, send) {
       h("p", { className: "wb-hint" }, "To begin with, take one of these; all come along, nothing is downloaded:"), h("div", { className: "wb-cards" }, cards)];
   }
   function draw() {
-    const t = model.get("table"), setup = model.get("setup"), key = JSON.stringify([t, setup.own, setup.way, setup.why?.objective, t.rows ? 0 : model.get("sources").examples]);
+    const t = model.get("table"), setup = model.get("setup"), key = JSON.stringify([t, setup.own, setup.way, setup.why?.objective, setup.source_code, t.rows ? 0 : model.get("sources").examples]);
     if (key === drawn) return;
     drawn = key;
     const focus = node.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import functools
+import inspect
 import math
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,7 +30,7 @@ FIDELITIES = {"rows": "rows: a share of the rows first", "epochs": "epochs: few 
 STEP_OF = {"data": 1, "target": 1, "leave_out": 1, "task": 1, "metric": 1, "folds": 1, "objective": 1, "direction": 1,
            "estimator": 2, "space": 2}  # which step of the column a field stands in; the others in 3
 MOST_COLUMNS, MOST_ROWS = 200, 8  # shown of a table
-LONG = 40  # characters of a cell
+LONG, MOST_TEXT = 40, 4000  # characters of a cell, and of an objective's source
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,6 +224,7 @@ class Setup:
             "source": self.source, "values": self._values(plan), "faults": faults, "why": {} if plan is None else dict(plan.why),
             "options": {} if plan is None else self._options(plan), "own": r.objective is not None or self.source == "objective",
             "there": plan is not None and (plan.table is not None or bool(plan.way)), "way": "" if plan is None else plan.way,
+            "source_code": {} if plan is None or not plan.own else source_code(plan.objective),
             "edited": r.space is not None and plan is not None and plan.usual_space is not None,
             "steps": [self._line_of_data(plan), self._line_of_space(plan), self._line_of_budget(plan)],
             "wrong": sorted({STEP_OF.get(field, 3) for field in faults}),
@@ -272,7 +276,8 @@ class Setup:
         if plan is None:
             return ""
         if plan.own:
-            return f"{self.recipe.objective} · {self.recipe.direction}" if plan.way else ""
+            better = "the larger the better" if self.recipe.direction == "maximize" else "the smaller the better"
+            return f"{self.recipe.objective} · {better}" if plan.way else ""
         if plan.table is None or plan.task is None:
             return ""
         metric = next((m.label for m in plan.metrics if m.name == plan.metric), plan.metric)
@@ -308,6 +313,19 @@ def source_of(recipe: Recipe) -> str | None:
     if recipe.objective is not None:
         return "objective"
     return None if recipe.data is None else recipe.data.kind
+
+
+def source_code(objective: Any) -> dict[str, Any]:
+    """Return an objective's source, and what it reads from its configuration; nothing where there is none to be had."""
+    try:
+        text = textwrap.dedent(inspect.getsource(objective))
+        first = next(iter(inspect.signature(objective).parameters))
+        tree = ast.parse(text)
+    except (OSError, TypeError, ValueError, SyntaxError, StopIteration):
+        return {}
+    reads = [node.slice.value for node in ast.walk(tree) if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name)
+             and node.value.id == first and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)]
+    return {"text": text[:MOST_TEXT], "reads": list(dict.fromkeys(reads))}
 
 
 def scheduler_kind(scheduler: Any) -> str | None:
