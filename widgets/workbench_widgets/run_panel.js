@@ -45,6 +45,7 @@ function topOf(model, send, say) {
   }
   function summary(s) {
     const list = [s.total == null ? `${s.done} trial${s.done === 1 ? "" : "s"}` : `${s.done} / ${s.total} trials`];
+    if (s.imported) list.push(`${s.imported} imported`);
     if (s.running) list.push(`${s.running} running`);
     if (s.ready) list.push(`${s.ready} ready`);
     if (s.waiting) list.push(`${s.waiting} waiting`);
@@ -179,9 +180,9 @@ function footOf(model, send, see) {
       p.chosen ? quiet(p.pinned ? "unpin" : "pin", "Keep this trial here while you look at others", () => send({ cmd: "pin" }), { ariaPressed: String(p.pinned) }) : null,
       model.get("head").read_only ? null : quiet("re-run", "Try this configuration once more, next", () => send({ cmd: "again", trial: p.trial })),
       p.chosen ? quiet(several ? "let go" : "back to the best", several ? "Show no trial" : "Show the best trial", () => send({ cmd: "pick" })) : null);
-    const config = p.config.map(([k, v]) => h("span", { className: "wb-pair" }, h("span", {}, k), ` ${v}`));
+    const config = [...p.config.map(([k, v]) => h("span", { className: "wb-pair" }, h("span", {}, k), ` ${v}`)), ...p.fixed.map(([k, v]) => h("span", { className: "wb-pair", title: "This run holds it fixed" }, h("span", {}, k), ` ${v} (fixed)`))];
     node.replaceChildren(
-      h("div", {}, h("b", {}, `${p.chosen ? "" : "best: "}trial ${p.trial}`), h("span", { className: `wb-mark wb-${p.state}`, ariaHidden: "true" }, ` ${MARKS[p.state] ?? ""}`), `${p.state}${p.value == null ? "" : ` · ${p.value}`}`, buttons),
+      h("div", {}, h("b", {}, `${p.chosen ? "" : "best: "}trial ${p.trial}`), h("span", { className: `wb-mark wb-${p.state}`, ariaHidden: "true" }, ` ${MARKS[p.state] ?? ""}`), `${p.state}${p.value == null ? "" : ` · ${p.value}`}${p.origin ? ` · ${p.origin.startsWith("trial") ? `imported: ${p.origin}` : p.origin}` : ""}`, buttons),
       h("div", { className: "wb-config" }, config),
       ...(p.why && open ? [h("div", { className: "wb-why" }, p.why, quiet("see the picture ▸", "Show the model that chose it", () => { send({ cmd: "pick", trial: p.trial }); see("model"); }))] : []),
       ...(p.error ? [h("details", { className: "wb-error", open: p.trial === opened, ontoggle: (e) => { opened = e.target.open ? p.trial : null; } }, h("summary", {}, p.first), h("pre", { tabIndex: 0 }, p.error))] : []));
@@ -248,6 +249,9 @@ function render({ model, el }) {
   const replayed = h("div", { className: "wb-replay-place" }), others = h("div", { className: "wb-whatif-place" });
   embed("replay", replayed);
   embed("what_if", others);
+  const byHand = h("div", { className: "wb-try-place" }), kin = h("div", { className: "wb-family-place" });
+  embed("try", byHand);
+  embed("family", kin);
 
   const spacePane = h("div", { className: "wb-space-pane", hidden: true, id: `${id}-space` });
   const fold = h("button", { type: "button", className: "wb-fold", title: "See and edit the search space", ariaExpanded: "false", "aria-controls": `${id}-space`, onclick: () => {
@@ -280,7 +284,7 @@ function render({ model, el }) {
     act();
   }
   const root = h("div", { className: "wb-panel", tabIndex: 0, role: "group", ariaLabel: `Run ${head().name || "without a name"}`, "data-lm-suppress-shortcuts": "true", onkeydown },
-    top.nodes, keys, h("div", { className: "wb-row" }, fold, notice), spacePane, replayed, others, tablist, Object.values(panes), foot.nodes);
+    top.nodes, keys, h("div", { className: "wb-row" }, fold, notice), kin, spacePane, byHand, replayed, others, tablist, Object.values(panes), foot.nodes);
   root.addEventListener("pointerdown", (e) => {
     if (!e.target.closest("button, input, select, textarea, a, label, summary, pre, .wb-space-pane, .wb-lines, .wb-scroll")) root.focus({ preventScroll: true });
   });

@@ -21,9 +21,11 @@ from workbench.looks import Looks
 from workbench.recording import Recording
 from workbench.reel import Course
 from workbench.run import Run
+from workbench.space import Space
 from workbench.timeline import Timeline
 from workbench.trials import Trial, Trials
 from workbench_widgets.assets import script, styles
+from workbench_widgets.family import Family
 from workbench_widgets.playhead import Playhead
 from workbench_widgets.pump import pump
 from workbench_widgets.replay_bar import ReplayBar
@@ -32,6 +34,7 @@ from workbench_widgets.run_panel_head import ACTIVE, Head
 from workbench_widgets.run_panel_then import as_it_was
 from workbench_widgets.space_editor import SpaceEditor
 from workbench_widgets.threads import answer_at_once
+from workbench_widgets.try_config import TryConfig
 from workbench_widgets.view import FigureView, Selection
 from workbench_widgets.views import (
     BracketsView,
@@ -143,6 +146,8 @@ class RunPanel(anywidget.AnyWidget):
         if run.space is not None and not run.read_only:
             self.editor = parts["space"] = SpaceEditor(run.space, locked=len(self.trials) > 0)
             self.editor.observe(lambda change: self.command({"cmd": "space", "space": change["new"]}), "space")
+            if self.editor.has_trait("wish"):
+                self.editor.observe(lambda _: pump.ask(self), "wish")
         self.pages: dict[str, Page] = {}  # tabs that are widgets of their own, by the tab's name
         parts |= self.pages
         recorded = isinstance(run, Recording)
@@ -150,6 +155,12 @@ class RunPanel(anywidget.AnyWidget):
         self.replay_bar = parts["replay"] = ReplayBar(self.playhead, self.trials, self.timeline, self.course,
                                                       ask=lambda: pump.ask(self), moved=self._hasten, recorded=recorded)
         self.what_if_fold = parts["what_if"] = WhatIfFold(run, self.playhead, self.selection, ask=lambda: pump.ask(self))
+        self.family: Family | None = None  # who its parent and its children are
+        self.try_config: TryConfig | None = None  # a form for a configuration by hand
+        if isinstance(run, Run):
+            self.family = parts["family"] = Family(run, wish=self._wish, made=self._unwish, command=self.command)
+        if isinstance(run, Run) and self.editor is not None:
+            self.try_config = parts["try"] = TryConfig(run, self.trials, self.selection, ask=lambda: pump.ask(self))
         self.headline = Head(run, self.trials, self.fates, self.timeline, editable=self.editor is not None)
         super().__init__(parts=parts, head=self._head(), picked=self._picked(), table=self.table_view.content(),
                          lines=list(self.log_view.lines), model=self.model_view.content, fidelity=self._fidelity(),
@@ -212,18 +223,23 @@ class RunPanel(anywidget.AnyWidget):
         """Its children that draw themselves: figures, and tabs that are widgets of their own."""
         return [*self.figures.values(), *self.pages.values()]
 
+    @property
+    def _forms(self) -> list[ReplayBar | WhatIfFold | TryConfig | Family]:
+        """Its children that carry out commands of their own before anything is drawn."""
+        return [self.replay_bar, self.what_if_fold, *(form for form in (self.try_config, self.family) if form is not None)]
+
     def draw(self) -> None:
         """Carry out commands, then bring the panel up to date. Called by the pump alone."""
         n = self._commands.obey(self)
-        self.replay_bar.obey()
-        self.what_if_fold.obey()
+        for form in self._forms:
+            form.obey()
         self._show_space()
         with self.hold_sync():
             self._put(head=self._head(), picked=self._picked())
             self.table_view.draw()
             self.log_view.draw()
             self.ack += n
-        for view in (self.replay_bar, self.what_if_fold, *self._embedded):
+        for view in (*self._forms, *self._embedded):
             view.draw()
         self._put(model=self.model_view.content, coordinates=self.coordinates_view.content, contour=self.contour_view.content,
                   fidelity=self._fidelity())
@@ -240,6 +256,15 @@ class RunPanel(anywidget.AnyWidget):
         locked = len(self.trials) > 0
         if self.editor.locked != locked:
             self.editor.locked = locked
+
+    def _wish(self) -> Space | None:
+        """Return the space that the user has drawn, if it needs a run of its own."""
+        return getattr(self.editor, "wish", None)
+
+    def _unwish(self) -> None:
+        """Show the run's own space in the editor: the drawn one has become a child's."""
+        if self.editor is not None and self.run.space is not None:
+            self.editor.show(self.run.space)
 
     def _put(self, **state: Any) -> None:
         """Write traits that differ."""
@@ -271,7 +296,8 @@ class RunPanel(anywidget.AnyWidget):
             return {}
         return {"trial": tr.number, "state": tr.state, "chosen": chosen, "pinned": chosen and self.pinned,
                 "value": value_of(self.trials, tr) or None,
-                "config": [[k, short(v)] for k, v in tr.config.items()], "code": repr(tr.config), "why": _why(tr),
+                "config": [[k, short(v)] for k, v in tr.config.items()], "code": repr(tr.whole_config), "why": _why(tr),
+                "fixed": [[k, short(v)] for k, v in tr.fixed.items()], "origin": tr.origin,
                 "error": (tr.error or "")[-20_000:], "first": first_line(tr.error)}
 
     # ---- what commands do to it ------------------------------------------------------------------------------------
@@ -314,7 +340,12 @@ def _why(tr: Trial) -> str:
 
 def show(run: Run | Recording, **kwargs: Any) -> Any:
     """Return the mime bundle of the run's panel; the same panel is shown again if there is one."""
-    panel = getattr(run, "_panel", None)
+    return panel_of(run)._repr_mimebundle_(**kwargs)
+
+
+def panel_of(run: Run | Recording) -> RunPanel:
+    """Return the run's panel; a new one if it has none."""
+    panel: RunPanel | None = getattr(run, "_panel", None)
     if panel is None or panel.comm is None:
         panel = run._panel = RunPanel(run)  # type: ignore[union-attr]
-    return panel._repr_mimebundle_(**kwargs)
+    return panel

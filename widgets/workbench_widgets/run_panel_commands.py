@@ -65,6 +65,10 @@ def do(panel: RunPanel, m: Message) -> None:
             run.configure(algorithm=panel.headline.advised.algorithm)
         case {"cmd": "space", "space": Space() as space}:
             run.configure(space=space)
+        case {"cmd": "child"} if panel.family is not None:
+            panel.family.make(m.get("fixed"))
+        case {"cmd": "show", "child": int() | None as k} if panel.family is not None:
+            panel.family.show_child(k)
         case {"cmd": "again", "trial": int(trial)}:
             run.enqueue(panel.trials.by_number[trial].config)
         case _:

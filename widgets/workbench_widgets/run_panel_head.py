@@ -36,6 +36,7 @@ class Head:
         return {
             "state": run.state, "detail": run.detail, "name": run.name or "", "where": run.where, "saved": run.saved,
             "read_only": run.read_only, "done": trials.n_done, "total": run.n_trials, "running": running,
+            "imported": trials.n_imported,
             "failed": trials.n_by_state.get("failed", 0), "pruned": trials.n_by_state.get("pruned", 0),
             "best": None if best is None else number(trials.value(best.loss)),
             "best_trial": None if best is None else best.number,
