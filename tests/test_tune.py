@@ -290,7 +290,7 @@ def test_code_before_the_first_trial_has_the_space_and_the_search():
     scope = {}
     exec(compile(code, "export", "exec"), scope)
     assert "model" not in scope
-    assert "wb.tune(estimator, X, y, space=space, algorithm=wb.GPBO(), n_trials=50, seed=4)" in code
+    assert "wb.tune(SVC(random_state=4), X, y, space=space, algorithm=wb.GPBO(), n_trials=50, seed=4)" in code
 
 
 def test_what_cannot_be_written_as_code_is_said():

@@ -21,8 +21,19 @@ def estimator_code(estimator: Any) -> tuple[list[str], str]:
     RunError
         If a parameter cannot be written as code (an array, a lambda, an object of another kind).
     """
+    return value_code(estimator)
+
+
+def value_code(value: Any) -> tuple[list[str], str]:
+    """Return import lines and an expression for a value that an estimator, or a function about it, takes.
+
+    Raises
+    ------
+    RunError
+        As ``estimator_code``.
+    """
     imports: set[str] = set()
-    code = _code(estimator, imports)
+    code = _code(value, imports)
     return sorted(imports), code
 
 

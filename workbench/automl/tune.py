@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 from difflib import get_close_matches
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from optuna.storages import BaseStorage
 
@@ -13,8 +14,11 @@ from workbench.automl.cross_validation import CrossValidation
 from workbench.automl.default_spaces import default_space
 from workbench.automl.estimator_code import estimator_code
 from workbench.automl.fidelity import Fidelity, fixed_size, objective
+from workbench.automl.save_estimator import SavedEstimator, save_estimator
+from workbench.automl.tune_code import data_code, tune_code
 from workbench.errors import RunError, SpaceError
 from workbench.fidelity.hyperband import EagerHyperband
+from workbench.results import scheduler_code
 from workbench.run import Run
 from workbench.schedule import Scheduler
 from workbench.search import catalogue
@@ -33,14 +37,15 @@ class TuneRun(Run):
     """
 
     cross_validation: CrossValidation
+    _asked: dict[str, Any]  # what ``tune`` was given to judge a configuration: scoring, cv, groups, fidelity, max_steps
     _fitted: tuple[Config, Any] | None = None
 
     @classmethod
-    def of(cls, run: Run, cross_validation: CrossValidation) -> TuneRun:
-        """Turn a run of that objective into one that knows the estimator."""
+    def of(cls, run: Run, cross_validation: CrossValidation, asked: dict[str, Any] | None = None) -> TuneRun:
+        """Turn a run of that objective into one that knows the estimator; ``asked``: how ``tune`` was told to judge."""
         run.__class__ = cls  # the same object: who holds the run already (a panel, the file's owner) holds this one
         assert isinstance(run, TuneRun)
-        run.cross_validation = cross_validation
+        run.cross_validation, run._asked = cross_validation, asked or {}
         return run
 
     @property
@@ -83,7 +88,41 @@ class TuneRun(Run):
             raise RunError("a run of wb.tune keeps its objective, got objective=. wb.optimize(objective, space) takes any.")
         if isinstance(space, Space):
             _check_space(self.cross_validation, space)
-        return TuneRun.of(super().child(space, **options), self.cross_validation)
+        return TuneRun.of(super().child(space, **options), self.cross_validation, self._asked)
+
+    def save_estimator(self, path: str | Path, format: Literal["joblib", "skops"] | None = None) -> SavedEstimator:
+        """Write ``best_estimator_`` to a file, and beside it a JSON file that says what it is and how to load it.
+
+        Parameters
+        ----------
+        path
+            Such as "model.joblib" or "model.skops".
+        format
+            "joblib": what scikit-learn itself brings; such a file runs code when it is loaded. "skops": only known types are
+            loaded (``pip install 'automl-workbench[skops]'``). By default the file's suffix tells.
+
+        Returns
+        -------
+        SavedEstimator
+            Where it is, what it is, and the code that loads it.
+
+        Raises
+        ------
+        RunError
+            Before any trial is complete, or if the estimator cannot be written in this format.
+        MissingExtra
+            If skops is not installed.
+        StorageError
+            If the file cannot be written.
+        """
+        return save_estimator(self, path, format)
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what the run was set to do, as pairs of words, for reports."""
+        cross = self.cross_validation
+        shape = " × ".join(map(str, getattr(cross.X, "shape", (len(cross.X),))))
+        return [("Estimator", " ".join(repr(cross.estimator).split())), ("Data", f"{type(cross.X).__name__}, {shape}"),
+                ("Judged by", f"{cross.loss}, the mean over {len(cross.folds)} folds"), *super().facts()]
 
     def _best_trial(self) -> Trial:
         best = self.best
@@ -93,29 +132,32 @@ class TuneRun(Run):
         return best
 
     def _python(self) -> str:
-        """Return code with the space, the best estimator, and the search again."""
-        best, fixed = self.best, self._settings.fixed
+        """Return code with the data if they are known, the best estimator, the space, and the search again."""
+        best, fixed, cross = self.best, self._settings.fixed, self.cross_validation
         space = self.space if fixed is None else fixed.space
-        lines: list[str] = []
+        imports, data = data_code(cross.X, cross.y)
+        made: list[str] = []
         if best is not None:
             from sklearn.base import clone
 
-            model = clone(self.cross_validation.estimator).set_params(**best.whole_config)
+            made.append(f"# trial {best.number}: {cross.loss} = {best.loss!r}")
             try:
-                imports, code = estimator_code(model)
-                made = [f"model = {code}"]
+                more, code = estimator_code(clone(cross.estimator).set_params(**best.whole_config))
+                imports |= set(more)
+                made.append(f"model = {code}")
             except RunError as error:
-                imports, made = [], [f"# {line}" for line in str(error).splitlines()]
+                made += [f"# {line}" for line in str(error).splitlines()]
                 made.append(f"model = estimator.set_params(**{best.whole_config!r})  # estimator: yours")
-            y = "" if self.cross_validation.y is None else ", y"
-            lines += [*imports, "", f"# trial {best.number}: {self.cross_validation.loss} = {best.loss!r}", *made,
-                      f"model.fit(X{y})", ""]
+            made += [f"model.fit(X{'' if cross.y is None else ', y'})", ""]
+        needs, call = tune_code(cross, self._asked)
         algorithm = f"algorithm={catalogue.code(self.algorithm, 'wb.')}, " if catalogue.knows(self.algorithm) else ""
-        lines += ["# the search again:", "import workbench as wb", "", f"space = {space!r}",
-                  f"# run = wb.tune(estimator, X, y, space=space, {algorithm}n_trials={self.n_trials}, seed={self.seed})"]
+        search = [f"# run = wb.tune({call}, space=space, {algorithm}{scheduler_code(self.scheduler)}n_trials={self.n_trials}, "
+                  f"seed={self.seed})"]
         if fixed is not None:
-            lines += [f"# run = run.child(fixed={self.fixed!r})"]
-        return "\n".join(lines) + "\n"
+            search.append(f"# run = run.child(fixed={self.fixed!r})")
+        lines = [*sorted(imports), "", *data, "", *made, "# the search again:", "import workbench as wb", "",
+                 f"space = {space!r}", *(f"# {line}" for line in sorted(needs - imports)), *search]
+        return "\n".join(lines).lstrip("\n") + "\n"
 
 
 def tune(estimator: Any, X: Any, y: Any = None, *, space: Space | None = None, scoring: Any = None, cv: Any = 5,
@@ -174,9 +216,10 @@ def tune(estimator: Any, X: Any, y: Any = None, *, space: Space | None = None, s
         _check_space(cross, space)
     if fidelity is not None and scheduler is None:
         scheduler = EagerHyperband(max_steps)
+    asked = {"scoring": scoring, "cv": cv, "groups": groups, "fidelity": fidelity, "max_steps": max_steps}
     run = api.optimize(cross, space, algorithm=algorithm, n_trials=n_trials, n_workers=n_workers, seed=seed, name=name,
                        storage=storage, trial_timeout=trial_timeout, timeout=timeout, scheduler=scheduler)
-    return TuneRun.of(run, cross)
+    return TuneRun.of(run, cross, asked)
 
 
 def _objective(estimator: Any, X: Any, y: Any, fidelity: Fidelity | None, max_steps: int, **options: Any) -> CrossValidation:
@@ -192,7 +235,8 @@ def _resumed(estimator: Any, X: Any, y: Any, *, name: str | None, storage: str |
     seen = api.open(name, storage=storage)
     seed = seen.seed if seen.descent is None else seen.descent.first_seed  # all runs of a family are judged on the same folds
     cross = _objective(estimator, X, y, fidelity, max_steps, seed=seed, **options)
-    return TuneRun.of(api.open(name, cross, storage=storage), cross)
+    asked = {**options, "fidelity": fidelity, "max_steps": max_steps}
+    return TuneRun.of(api.open(name, cross, storage=storage), cross, asked)
 
 
 def _check_space(cross: CrossValidation, space: Space) -> None:
