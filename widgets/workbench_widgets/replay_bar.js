@@ -1,4 +1,7 @@
 // Of the run panel: the bar that replays a run. All it knows comes as traits; what the user does goes back as messages.
+/** Seconds of the run: tenths of a short time, else as everywhere. */
+const moment = (s) => (s < 10 ? `${s.toFixed(1)} s` : clock(Math.floor(s)));
+
 function render({ model, el }) {
   const bar = () => model.get("bar");
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -17,7 +20,7 @@ function render({ model, el }) {
   const said = h("b"), now = button("back to now", "Show the present again", { cmd: "now" }, { className: "wb-now" });
   banner.append(h("span", { ariaHidden: "true", textContent: "◷ " }), said, " ", now);
 
-  const first = button("⏮", "To the beginning (Home, on the slider)", { cmd: "jump", at: 0 }, { ariaLabel: "To the beginning" });
+  const first = button("|◂", "To the beginning (Home, on the slider)", { cmd: "jump", at: 0 }, { ariaLabel: "To the beginning" });
   const back = button("◂ trial", "Back to the end of the trial before (Page down, on the slider)", { cmd: "back" });
   const play = h("button", { type: "button", className: "wb-play", onclick: toggle });
   const next = button("trial ▸", "On to the end of the next trial (Page up, on the slider)", { cmd: "next" });
@@ -55,7 +58,7 @@ function render({ model, el }) {
     body.hidden = !s.open;
     banner.hidden = s.follows;
     if (!s.open && s.follows) return;
-    const when = `${clock(s.seconds)}${s.newest == null ? ", before the first result" : `, after ${s.ended} result${s.ended === 1 ? "" : "s"} (trial ${s.newest} was the last)`}`;
+    const when = `${moment(s.seconds)}${s.newest == null ? ", before the first result" : `, after ${s.ended} result${s.ended === 1 ? "" : "s"} (trial ${s.newest} was the last)`}`;
     put(said, `as it was at ${when}`);
     put(now, s.recorded ? "to the end" : "back to now");
     set(now, "title", s.recorded ? "Show the end of the recording" : "Show the present again; the run has gone on meanwhile");
@@ -68,7 +71,7 @@ function render({ model, el }) {
     if (!speed.matches(":focus")) set(speed, "value", s.speed);
     first.disabled = back.disabled = s.at === 0;
     next.disabled = s.at >= s.total;
-    put(where, refused ? "Your system asks for less motion, so play is off: use trial ▸." : `${clock(s.seconds)} · ${s.ended} result${s.ended === 1 ? "" : "s"} · event ${s.at} of ${s.total}: ${s.event}${s.follows ? (s.recorded ? " · the end" : " · now") : ""}`);
+    put(where, refused ? "Your system asks for less motion, so play is off: use trial ▸." : `${moment(s.seconds)} · ${s.ended} result${s.ended === 1 ? "" : "s"} · event ${s.at} of ${s.total}: ${s.event}${s.follows ? (s.recorded ? " · the end" : " · now") : ""}`);
   }
   function tick() {
     const t = model.get("ticks");

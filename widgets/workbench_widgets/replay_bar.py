@@ -170,7 +170,7 @@ class ReplayBar(anywidget.AnyWidget):
         if trial is not None and trial.ended is not None and trial.loss is not None and words.endswith("is done"):
             words += f": {number(trials.value(trial.loss))}"
         return {**quiet, "at": head.at, "total": head.total, "playing": self._playing, "speed": self._speed,
-                "speeds": list(SPEEDS.items()), "seconds": int(self._timeline.now), "ended": len(trials.told),
+                "speeds": list(SPEEDS.items()), "seconds": round(self._timeline.now, 1), "ended": len(trials.told),
                 "newest": trials.told[-1] if trials.told else None, "event": words}
 
     def _ticks(self) -> dict[str, Any]:

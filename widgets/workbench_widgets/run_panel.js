@@ -198,7 +198,7 @@ function render({ model, el }) {
 
   // ---- what goes out, and what is said while no answer comes
   const notice = h("div", { className: "wb-notice", role: "alert" });
-  const say = (text) => { notice.classList.toggle("wb-quietly", !text); put(notice, text || head().detail || (head().state === "ready" && !head().done ? "Press Start, or Step for one trial at a time." : "")); };
+  const say = (text) => { notice.classList.toggle("wb-quietly", !text); put(notice, text || head().detail || (head().state === "ready" && !head().done && !head().live ? "Press Start, or Step for one trial at a time." : "")); };
   const heard = () => { clearTimeout(waiting); clearTimeout(silent); say(model.get("said").text ?? ""); };
   function send(message) {
     model.send(message);
