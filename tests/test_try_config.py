@@ -221,3 +221,13 @@ def test_a_child_of_a_kept_run_is_kept_under_a_free_name(make, tmp_path, monkeyp
 def test_the_family_of_a_run_without_one_is_silent(make):
     family = make().family.family
     assert (family["descent"], family["fixed"], family["children"], family["wish"]) == ("", [], [], "")
+
+
+def test_the_parent_lists_what_its_child_is_doing_though_nothing_happens_in_itself(make):
+    panel = make()
+    panel.run.start().wait(60)
+    child = panel.run.child(n_trials=2)
+    panel.command({"cmd": "tab", "tab": "log"})
+    until(lambda: [c["state"] for c in panel.family.family["children"]] == ["ready"])
+    child.start().wait(60)
+    until(lambda: [c["state"] for c in panel.family.family["children"]] == ["done"])

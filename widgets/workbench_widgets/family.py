@@ -70,6 +70,11 @@ class Family(anywidget.AnyWidget):
             self.parts = {**self.parts, key: panel_of(self._run.children[k])}
         self.shown = k
 
+    @property
+    def waits(self) -> bool:
+        """Whether a child has another state than the one that is listed."""
+        return [child.state for child in self._run.children] != [child["state"] for child in self.family["children"]]
+
     def draw(self) -> None:
         """Say what is so now."""
         content = self._content()

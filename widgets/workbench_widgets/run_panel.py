@@ -211,7 +211,12 @@ class RunPanel(anywidget.AnyWidget):
     def waits(self) -> bool:
         """Whether something must still be drawn: a view, or the clock."""
         views = (self.table_view, self.log_view, *self._embedded)
-        return self.run.state in ACTIVE or self.replay_bar.waits or any(v.waits for v in views)
+        return self.run.state in ACTIVE or self.replay_bar.waits or any(v.waits for v in views) or self._kin_wait
+
+    @property
+    def _kin_wait(self) -> bool:
+        """Whether a child run has gone on since it was listed."""
+        return self.family is not None and self.family.waits
 
     @property
     def n_shown(self) -> int:
