@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from workbench.notebook import Workbench
     from workbench.objective import Checkpoint
     from workbench.optuna_bridge import Sampler
+    from workbench.optuna_fanova import FanovaEvaluator
     from workbench.optuna_pruner import Pruner
     from workbench.racing import race
     from workbench.recording import Recording, replay
@@ -75,7 +76,7 @@ _HOME = {
     "DNGO": "search.nn_bo", "BOHAMIANN": "search.nn_bo", "LatentBO": "search.latent_bo",
     "SuccessiveHalving": "fidelity.halving", "Hyperband": "fidelity.hyperband", "EagerHyperband": "fidelity.hyperband",
     "ASHA": "fidelity.asha", "MedianStop": "fidelity.median", "CurveStop": "fidelity.curve_stop",
-    "Pruner": "optuna_pruner",
+    "Pruner": "optuna_pruner", "FanovaEvaluator": "optuna_fanova",
     "Sampler": "optuna_bridge", "Checkpoint": "objective",
     "WorkbenchError": "errors", "SpaceError": "errors", "ConfigError": "errors", "ObjectiveError": "errors",
     "RunError": "errors", "StorageError": "errors", "LogError": "errors", "SearchExhausted": "errors",
@@ -87,7 +88,7 @@ __all__ = [
     "BOHB", "EHVI", "Fabolas", "OneScale", "BOHAMIANN", "DNGO", "LatentBO", "MissingExtra", "NSGA2", "Workbench",
     "ASHA", "Checkpoint", "CurveStop", "EagerHyperband", "Hyperband", "MedianStop", "Pruner", "SuccessiveHalving",
     "CMAES", "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "DifferentialEvolution", "Float", "Genetic", "Grid", "Int",
-    "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
+    "FanovaEvaluator", "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
     "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "compare", "objectives", "open", "optimize",
     "race", "runs", "recommend", "replay", "Recording", "WhatIf", "tune", "watch",
 ]

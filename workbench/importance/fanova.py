@@ -25,10 +25,10 @@ Notation
 ``c``       of a box: value x volume / width along the parameter
 ==========  =============================================================
 
-Differences from the paper: scikit-learn grows the trees, each on 80 % of the trials drawn without replacement (the paper: bootstrap
-samples), with the best split among two thirds of the features and at least three trials in a leaf. That rule was chosen by its
-error against known shares (``benchmarks/RESULTS.md``). Levels, options and conditions are part of the measure. Trees that do not
-vary at all have no shares, and are left out of the means.
+Differences from the paper: scikit-learn grows the trees, each on 80 % of the trials drawn without replacement (the paper: a
+bootstrap sample), with the best split among two thirds of the features and at least three trials in a leaf. That rule was chosen
+by its error against known shares (``benchmarks/RESULTS.md``). Levels, options and conditions are part of the measure. Trees that
+do not vary at all have no shares, and are left out of the means.
 """
 
 from __future__ import annotations
@@ -302,7 +302,8 @@ class Fanova:
 
     def _repr_html_(self) -> str:
         said = (f"Shares of the variance of the {self.quantity.name} over the space: mean and spread of {self.n_trees} trees, "
-                f"grown on {self.n_trials} trials. Single parameters explain {self.single.sum():.0%}, with pairs {self.total():.0%}.")
+                f"grown on {self.n_trials} trials. Single parameters explain {self.single.sum():.0%}, "
+                f"with pairs {self.total():.0%}.")
         return as_html("Importance by functional ANOVA", [said], self.frame().drop(columns="order").head(N_ROWS))
 
 

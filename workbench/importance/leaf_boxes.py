@@ -272,7 +272,7 @@ def _leaves(space: Space, trees: Sequence[Tree]) -> tuple[LeafBoxes, Bools]:
     feature = np.concatenate([t.feature for t in nodes])
     threshold = np.concatenate([t.threshold for t in nodes])
     value = np.concatenate([t.value[:, 0, 0] for t in nodes])
-    column = np.where(left < 0, -1, features.columns[feature])
+    column = np.where(left < 0, -1, features.columns[np.maximum(feature, 0)])  # of a leaf scikit-learn's is -2
     tree_of = np.repeat(np.arange(len(trees)), np.diff(first))
 
     at = np.zeros(len(left), dtype=np.int32)
