@@ -11,9 +11,10 @@ import pytest
 from scipy.stats import friedmanchisquare, mannwhitneyu, wilcoxon
 
 import workbench as wb
+from tests.compare_helpers import SPACE, log_of, seeds_of, study_of, two_losses
 from workbench import store
 from workbench.comparing import Comparison
-from workbench.events import EventLog, RunStarted, StateChanged, TrialFinished, TrialReported, TrialSuggested
+from workbench.events import EventLog, RunStarted, StateChanged, TrialFinished, TrialSuggested
 from workbench.models import pareto
 from workbench.over_seeds import (
     a12,
@@ -29,35 +30,6 @@ from workbench.plots.anytime import losses_in_order
 from workbench.progress import IDLE_S, Progress
 from workbench.race_results import Lap, RaceResults
 from workbench.verdict import amount
-
-SPACE = wb.Space(x=wb.Float(0.0, 1.0))
-
-
-def log_of(losses, *, algorithm="A", seed=0, name=None, direction="minimize", step_s=1.0, start=0.0, steps=None):
-    """A log of trials one after the other, a second each; None is a failed trial."""
-    log = EventLog()
-    log.append(RunStarted(name, algorithm, {}, len(losses), direction=direction, seed=seed, time=start))
-    log.append(StateChanged("running", time=start))
-    for k, loss in enumerate(losses):
-        log.append(TrialSuggested(k, {"x": 0.5}, time=start + step_s * k))
-        for step in range(1, 1 + (steps or 0)):
-            log.append(TrialReported(k, step, loss + 1 / step, time=start + step_s * k))
-        log.append(TrialFinished(k, "failed" if loss is None else "complete", loss, time=start + step_s * (k + 1)))
-    log.append(StateChanged("done", time=start + step_s * len(losses)))
-    return log
-
-
-def seeds_of(algorithm, finals, **more):
-    """Runs of two trials, whose second one has the final loss."""
-    return [log_of([v + 1.0, v], algorithm=algorithm, seed=s, **more) for s, v in enumerate(finals)]
-
-
-def study_of(values, *, direction="minimize", sampler=None, **more):
-    study = optuna.create_study(direction=direction, sampler=sampler, **more)
-    for v in values:
-        study.add_trial(optuna.trial.create_trial(value=v, params={"x": 0.5},
-                                                  distributions={"x": optuna.distributions.FloatDistribution(0, 1)}))
-    return study
 
 
 @pytest.fixture
@@ -378,12 +350,6 @@ def test_amounts_are_written_with_their_unit(x, n, text):
 
 
 # ---- several losses ----------------------------------------------------------------------------------------------------
-
-def two_losses(seed):
-    run = wb.optimize(lambda c: (c["x"], (1 - c["x"]) ** 2), SPACE, algorithm=wb.Random(), seed=seed, n_trials=8,
-                      direction=["minimize", "minimize"])
-    return run.start().wait(30)
-
 
 def test_of_several_losses_the_hypervolume_below_a_common_reference_is_the_curve():
     runs = [two_losses(s) for s in (0, 1)]

@@ -48,6 +48,6 @@ def to_python(comparison: Comparison) -> str:
         lines.append(f"    {group!r}: [{', '.join(kept)}]," if kept else f"    # {group!r}: [...],")
     settings = [f"name={comparison.name!r}"] if comparison.name else []
     settings += [] if comparison.paired is None else [f"paired={comparison.paired}"]
-    settings += [] if comparison._given is None else [f"reference={comparison._given!r}"]
+    settings += [] if comparison.reference is None else [f"reference={comparison.reference!r}"]
     lines += ["}" + "".join(f", {s}" for s in settings) + ")", "comparison.table()", 'comparison.figure("best_so_far")']
     return "\n".join(lines) + "\n"

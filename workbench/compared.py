@@ -260,7 +260,7 @@ def group_members(members: Sequence[Member], *, together: bool) -> None:
     for m in members:
         if not m.group:
             alike.setdefault(m.kind, []).append(m)
-    taken = {m.group for m in members if m.group}
+    taken = set[str]()
     for (algorithm, _), same in alike.items():
         if not together or len(same) == 1 or algorithm == UNKNOWN:
             for m in same:

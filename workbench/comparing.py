@@ -128,7 +128,7 @@ class Comparison:
     def __init__(self, members: Sequence[Member], *, name: str = "", paired: bool | None = None,
                  reference: Sequence[float] | Mapping[str, float] | None = None, order: Sequence[str] | None = None,
                  looks: bool = True) -> None:
-        self.members, self.name, self.paired, self._given, self._looks = list(members), name, paired, reference, looks
+        self.members, self.name, self.paired, self.reference, self._looks = list(members), name, paired, reference, looks
         self.order = list(dict.fromkeys([*(order or ()), *(m.group for m in members)]))
         check_alike(self.members)
         if paired and self._blocks(self.groups) is None:
@@ -177,10 +177,10 @@ class Comparison:
         if not self.goals.several:
             return None
         goals = self.goals
-        if self._given is None:
+        if self.reference is None:
             known = [y for m in self.members for y in m.progress.several]
             return np.max(known, axis=0) if known else np.zeros(len(goals))
-        given = self._given
+        given = self.reference
         if isinstance(given, Mapping):
             if set(given) != set(goals.labels):
                 raise RunError(f"the reference point needs a value for each of {list(goals.labels)!r}, got {list(given)!r}.")
@@ -403,7 +403,7 @@ class Comparison:
         self.refresh()
         n = sum(len(m.progress) for m in self.members)
         groups = ", ".join(f"{g} ({len(ms)})" if len(ms) > 1 else g for g, ms in self.groups.items())
-        return f"<Comparison{' ' + self.name if self.name else ''}: {groups}; {n} results>"
+        return f"<Comparison{' ' + self.name if self.name else ''}: {groups}; {n} result{'s' * (n != 1)}>"
 
     def _repr_html_(self) -> str:
         """Return table and words, for places without widgets."""

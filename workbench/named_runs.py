@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,19 @@ def runs(folder: str | Path = store.FOLDER) -> pd.DataFrame:
 
 
 def names(folder: str | Path = store.FOLDER) -> list[str]:
-    """Names of the runs of a folder that can be read, the newest first."""
-    table = runs(folder)
-    return [str(name) for name in table.index[table["trouble"] == ""]]
+    """Names of the runs of a folder, the newest first; quick, since only the beginnings of the files are read."""
+    files = sorted(Path(folder).glob("*.journal"), key=lambda p: p.stat().st_mtime, reverse=True)
+    return [_name(path) for path in files]
+
+
+def _name(path: Path) -> str:
+    """The name that a journal's first line gives its study; the file's own where that line is something else."""
+    try:
+        with path.open("rb") as file:
+            name = json.loads(file.readline(10_000)).get("study_name")
+    except (OSError, ValueError, AttributeError):
+        name = None
+    return name if isinstance(name, str) else path.stem
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

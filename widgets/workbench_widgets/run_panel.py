@@ -25,6 +25,7 @@ from workbench.space import Space
 from workbench.timeline import Timeline
 from workbench.trials import Trial, Trials
 from workbench_widgets.assets import script, styles
+from workbench_widgets.compare_panel import ComparePanel
 from workbench_widgets.family import Family
 from workbench_widgets.playhead import Playhead
 from workbench_widgets.pump import pump
@@ -148,7 +149,7 @@ class RunPanel(anywidget.AnyWidget):
             self.editor.observe(lambda change: self.command({"cmd": "space", "space": change["new"]}), "space")
             if self.editor.has_trait("wish"):
                 self.editor.observe(lambda _: pump.ask(self), "wish")
-        self.pages: dict[str, Page] = {}  # tabs that are widgets of their own, by the tab's name
+        self.pages: dict[str, Page] = {"compare": ComparePanel([run], front=False)}  # tabs that are widgets of their own, by name
         parts |= self.pages
         recorded = isinstance(run, Recording)
         self.playhead = Playhead(run.log, len(first), self._take, self._rewind)

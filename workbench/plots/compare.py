@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from workbench.comparing import Band, Comparison, Kind, Line, X
-from workbench.over_seeds import LEVEL
+from workbench.over_seeds import LEVEL, quartiles
 from workbench.plots import marks as m
 from workbench.plots.figure import empty, safe
 from workbench.plots.history import use_log
@@ -44,9 +44,9 @@ def compare(comparison: Comparison, kind: Kind = "best_so_far", *, x: X = "trial
             return final(comparison, x=x, log=log)
 
 
-def look_of(comparison: Comparison, group: str) -> tuple[str, str, str]:
-    """Return colour, dash and symbol of a group; the same colour comes back with another dash and another symbol."""
-    k = comparison.order.index(group)
+def look_of(order: Sequence[str], group: str) -> tuple[str, str, str]:
+    """Return colour, dash and symbol of one of the groups; the same colour comes back with another dash and another symbol."""
+    k = order.index(group)
     return COLORS[k % len(COLORS)], DASHES[k % len(DASHES)], SYMBOLS[k % len(SYMBOLS)]
 
 
@@ -60,7 +60,7 @@ def best_so_far(comparison: Comparison, *, x: X = "trials", band: Band = "quarti
         return empty(NOTHING, height=HEIGHT)
     data: list[m.Dict] = []
     for line in lines:
-        color, dash, _ = look_of(comparison, line.group)
+        color, dash, _ = look_of(comparison.order, line.group)
         if line.n_runs > 1:
             lower, upper = m.band(line.at, line.low, line.high, safe(line.group), color, alpha=0.16)
             data += [{**edge, "showlegend": False, "line": {"width": 0, "shape": "hv"}} for edge in (lower, upper)]
@@ -75,7 +75,7 @@ def best_so_far(comparison: Comparison, *, x: X = "trials", band: Band = "quarti
 
 
 def _middle(comparison: Comparison, line: Line, x: X, band: Band) -> m.Dict:
-    color, dash, symbol = look_of(comparison, line.group)
+    color, dash, symbol = look_of(comparison.order, line.group)
     runs = f"{'median' if band == 'quartiles' else 'mean'} of {line.n_runs} runs" if line.n_runs > 1 else "one run"
     name = safe(m.cut(line.group, 36))
     drawn = m.line(line.at, line.middle, f"{name} ({line.n_runs})" if line.n_runs > 1 else name, color, width=2.5, dash=dash)
@@ -101,7 +101,7 @@ def ranks(comparison: Comparison, *, x: X = "trials") -> m.Dict:
     at = frame.index.to_numpy(dtype=float)
     data = []
     for group in frame.columns:
-        color, dash, symbol = look_of(comparison, group)
+        color, dash, symbol = look_of(comparison.order, group)
         name = safe(m.cut(group, 36))
         drawn = m.line(at, frame[group].to_numpy(), name, color, width=2.5, dash=dash)
         data.append({**drawn, "mode": "lines+markers", "line": {**drawn["line"], "shape": "hv"},
@@ -109,12 +109,13 @@ def ranks(comparison: Comparison, *, x: X = "trials") -> m.Dict:
                      "hovertemplate": f"{name}: rank %{{y:.2f}} after %{{x:.4g}} {x}<extra></extra>"})
     shapes, notes = _critical(outcome, float(at[-1]))
     k = frame.shape[1]
-    over = f"{outcome.n_blocks} {outcome.block}{'s' * (outcome.n_blocks > 1)}" if outcome.n_blocks else "all pairs of runs"
+    n = outcome.n_blocks
+    over = f"over {n} {outcome.block}{'s' * (n > 1)}" if n else "over all pairs of runs"
     axis = _along(x, float(at[-1]))
     if shapes:
         axis["range"] = [axis["range"][0], axis["range"][1] + 0.05 * float(at[-1])]
     return {"data": data, "layout": {
-        **_frame(_title(comparison, "Average rank", over)), "shapes": shapes, "annotations": notes, "xaxis": axis,
+        **_frame(_title(comparison, f"Average rank {over}", "")), "shapes": shapes, "annotations": notes, "xaxis": axis,
         "yaxis": {"title": {"text": "average rank (1 is best)"}, "range": [k + 0.25, 0.75], "tickvals": list(range(1, k + 1))}}}
 
 
@@ -144,7 +145,7 @@ def edf(comparison: Comparison, *, log: bool | None = None) -> m.Dict:
     low, high = min(v[0] for v in found.values()), max(v[-1] for v in found.values())
     data = []
     for group, values in found.items():
-        color, dash, symbol = look_of(comparison, group)
+        color, dash, symbol = look_of(comparison.order, group)
         x, share = steps_of(values, low, high)
         name = safe(m.cut(group, 36))
         drawn = m.line(x, share, f"{name} ({len(values)})", color, width=2.5, dash=dash)
@@ -180,11 +181,13 @@ def final(comparison: Comparison, *, x: X = "trials", log: bool | None = None) -
     order = [s.group for s in outcome.by_rank if s.group in shown]
     data: list[m.Dict] = []
     for k, group in enumerate(order):
-        color, _, symbol = look_of(comparison, group)
+        color, _, symbol = look_of(comparison.order, group)
         values = shown[group]
         some = np.isfinite(values)
         if some.sum() >= FEWEST_FOR_BOX:
-            data.append({"type": "box", "y": values[some], "x0": k, "name": safe(group), "boxpoints": False, "width": 0.5,
+            low, middle, high = np.sort(quartiles(values[some][:, None])[:, 0])  # the table's, not means of two values
+            data.append({"type": "box", "x": [k], "q1": [low], "median": [middle], "q3": [high], "name": safe(group),
+                         "lowerfence": [values[some].min()], "upperfence": [values[some].max()], "boxpoints": False, "width": 0.5,
                          "line": {"color": color, "width": 1.5}, "fillcolor": m.fade(color, 0.12), "showlegend": False,
                          "hoverinfo": "skip"})
         labels = [safe(b.label) for b, has in zip(begun[group], some, strict=True) if has]
@@ -196,6 +199,7 @@ def final(comparison: Comparison, *, x: X = "trials", log: bool | None = None) -
     every = np.concatenate([v[np.isfinite(v)] for v in shown.values()])
     return {"data": data, "layout": {
         **_frame(_title(comparison, f"Best of every run after {amount(x, outcome.at)}", "")), "showlegend": False,
+        "margin": {"l": 66, "r": 16, "t": 44, "b": 46},
         "xaxis": {"tickvals": list(range(len(order))), "ticktext": names, "range": [-0.6, len(order) - 0.4], "zeroline": False,
                   "showgrid": False},
         "yaxis": {"title": {"text": _quantity(comparison)}, **_scale(every, log)}}}
@@ -214,7 +218,7 @@ def _title(comparison: Comparison, what: str, more: str) -> str:
 
 
 def _frame(title: str) -> m.Dict:
-    return {"title": m.title(title), "height": HEIGHT, "hovermode": "closest", "margin": {"l": 66, "r": 16, "t": 78, "b": 46},
+    return {"title": m.title(title), "height": HEIGHT, "hovermode": "closest", "margin": {"l": 66, "r": 16, "t": 62, "b": 46},
             "legend": {**m.LEGEND, "x": 0, "xanchor": "left", "y": 1.0, "traceorder": "normal"}}
 
 
