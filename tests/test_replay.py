@@ -81,8 +81,9 @@ def same(a, b):
 
 def shown(panel):
     """All that a panel draws."""
+    panel.draw()
     drawn = {name: view.picture() for name, view in panel.figures.items()}
-    drawn |= {"table": panel.table_view.content(), "log": list(panel.log_view.lines), "foot": panel._picked()}
+    drawn |= {"table": panel.table_view.content(), "log": list(panel.log_view.lines), "foot": panel.picked}
     drawn |= {"beside the model": panel.model_view._content(), "beside the map": panel.contour_view._content(),
               "beside the axes": panel.coordinates_view._content()}
     if panel.race_view is not None:

@@ -209,8 +209,7 @@ class WhatIfFold(anywidget.AnyWidget):
             "next, with what is known now" if head.follows else "next, at the end: no trial was chosen after this moment"
         return {**content, "reason": reason, "moment": moment, "preset": preset,
                 "others": [name for name in known if name not in preset], "most": MOST, "said": self._said,
-                "left_out": "" if n_losses == 1 else f"{', '.join(name for name in PRESET if name not in known)} are left out: they "
-                f"search for the best of one loss, and this run has {n_losses}.",
+                "left_out": _left_out([name for name in PRESET if name not in known], n_losses),
                 "writable": not run.read_only, **self._answered()}
 
     def _answered(self) -> dict[str, Any]:
@@ -222,10 +221,10 @@ class WhatIfFold(anywidget.AnyWidget):
         dropped = asking.dropped and n < total
         question = asking.question
         names = [] if question is None else list(question.history.space.names)
-        numeric = [] if question is None else [c.name for c in question.history.space.columns if c.kind != "choice"]
-        first = (numeric or names or [""])[0]
-        x = self._x if self._x in names else first
-        rest = [name for name in (*numeric, *names) if name != x]
+        space = None if question is None else question.history.space
+        columns = sorted(space.columns if space is not None else (), key=lambda c: (bool(c.parents), c.kind == "choice"))
+        x = self._x if self._x in names else (columns[0].name if columns else "")
+        rest = [c.name for c in columns if c.name != x]  # what is always there comes first, and numbers before choices
         kinds = [(k, text) for k, text in KINDS if (k != "map" or len(names) > 1)
                  and (k != "beliefs" or any(a.why and has_slices(a.why[0]) for a in asking.answers))]
         kind = self._kind if self._kind in dict(kinds) else "lines"
@@ -258,6 +257,14 @@ class WhatIfFold(anywidget.AnyWidget):
         super().close()
 
 
+def _left_out(names: list[str], n_losses: int) -> str:
+    if n_losses == 1:
+        return ""
+    return f"{', '.join(names)} are left out: they search for the best of one loss, and this run has {n_losses}."
+
+
 def _duration(seconds: float) -> str:
     """Write how long an algorithm thought."""
+    if seconds < 0.001:
+        return "< 1 ms"
     return f"{1000 * seconds:.0f} ms" if seconds < 0.9995 else f"{number(seconds)} s"

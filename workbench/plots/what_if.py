@@ -114,10 +114,12 @@ def over_two(asked: WhatIf, x: str, y: str, *, selected: int | None = None) -> d
         mark["marker"]["line"] = {"color": "#ffffff", "width": 1.5}
         data.append({**mark, "legendgroup": name, "text": ["<br>".join(_values(asked, u))], "customdata": [-1 - k]})
     data += _tried(asked, None, (jx, jy))
-    return {"data": data, "layout": {
-        "title": m.title(_finding(asked)), "height": HEIGHT + 40, "hovermode": "closest", "xaxis": axis(space, x),
-        "yaxis": axis(space, y), "legend": {"orientation": "h", "x": 0, "y": -0.13, "yanchor": "top"},
-        "margin": {"l": 70, "r": 16, "t": 44, "b": 96}}}
+    lacking = [safe(a.algorithm) for a in asked.answers if len(a.x) and np.isnan(a.x[:, [jx, jy]]).any(axis=1).all()]
+    without = f"<br>no place here, since a parameter is inactive: {', '.join(lacking)}" if lacking else ""
+    return {"data": [{**t, "cliponaxis": False} for t in data], "layout": {
+        "title": m.title(_finding(asked) + without), "height": HEIGHT + 60, "hovermode": "closest", "xaxis": axis(space, x),
+        "yaxis": axis(space, y), "legend": {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"},
+        "margin": {"l": 70, "r": 16, "t": 60, "b": 110}}}
 
 
 def _suggestions(asked: WhatIf, selected: int | None) -> list[tuple[int, str, Array, str, str, bool, bool]]:
@@ -249,7 +251,7 @@ def _belief(history: History, answer: Answer, name: str, color: str, sign: float
             raise TypeError(f"{type(why).__name__} has no slices. Ask has_slices first.")
     both = [_curve(s.u, s.bad, "other trials", m.GREY, place=1), _curve(s.u, s.good, "good trials", color, place=-1)]
     ratio = _curve(s.u, s.ratio, "good / others", m.GREEN)
-    return Belief(answer.algorithm, color, both, [ratio], "density of good and others", "good / others", next_u, None, None)
+    return Belief(answer.algorithm, color, both, [ratio], "good and others", "good / others", next_u, None, None)
 
 
 def _surrogate(history: History, why: SurrogateExplanation, name: str, title: str, color: str, next_u: float | None,
@@ -279,10 +281,10 @@ def _distribution(history: History, why: CMAExplanation, name: str, title: str, 
         mean, deviation = float(e.mean[0]), math.sqrt(max(float(e.covariance[0, 0]), 1e-300))
         u = np.linspace(0, 1, 201)
         curve = _curve(u, np.exp(-0.5 * ((u - mean) / deviation) ** 2) / (deviation * math.sqrt(2 * math.pi)), "density", color)
-        return Belief(title, color, [curve], [], "density that it draws from", "", next_u, None, None)
+        return Belief(title, color, [curve], [], "where it draws", "", next_u, None, None)
     q = probabilities(history, why, name)
     u = np.asarray(param.levels()) if isinstance(param, Choice) else np.array([0.5])
-    return Belief(title, color, [_curve(u, q, "probability", color)], [], "probability of the options", "", next_u, None, None)
+    return Belief(title, color, [_curve(u, q, "probability", color)], [], "probabilities", "", next_u, None, None)
 
 
 def _curve(u: Array, y: Array, name: str, color: str, *, place: int = 0) -> m.Dict:
@@ -331,7 +333,7 @@ def _side_by_side(asked: WhatIf, drawn: list[Belief], name: str, n_more: int) ->
         data += [{**t, "xaxis": f"x{upper}", "yaxis": f"y{upper}"} for t in b.above]
         data += [{**t, "xaxis": f"x{lower}", "yaxis": f"y{lower}"} for t in b.below]
         mark = f'<span style="color:{b.color}">■</span>'
-        heads = [(upper, f"{mark} <b>{safe(m.cut(b.title, 28))}</b><br>{b.label}")]
+        heads = [(upper, f"{mark} <b>{safe(m.cut(b.title, 28 if len(drawn) < 3 else 16))}</b><br>{b.label}")]
         heads += [(lower, b.low_label)] if b.below else []
         layout["annotations"] += [
             {"xref": f"x{k} domain", "yref": f"y{k} domain", "x": 0, "y": 1.0, "xanchor": "left", "yanchor": "bottom",
