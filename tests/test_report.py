@@ -17,6 +17,7 @@ from workbench.errors import RunError, StorageError
 from workbench.fidelity.curve_stop import CurveStop
 from workbench.figures import KINDS
 
+OF_PARAMETERS = ["importance", "ped_anova", "local_importance", "tunability", "ablation"]
 EVIL = "</script><b onclick=alert(1)>'\"&"
 SPACE = wb.Space({"lr": wb.Float(1e-5, 1e-1, log=True), EVIL: wb.Choice("adam", EVIL), "layers": wb.Int(1, 6)})
 
@@ -51,8 +52,8 @@ def scheduled():
 
 
 def test_a_run_names_its_pictures_and_draws_each(plain, scheduled):
-    assert plain.figures == ["progress", "model", "coordinates", "contour"]
-    assert scheduled.figures == ["progress", "curves", "coordinates", "contour", "brackets", "gantt", "ranks"]
+    assert plain.figures == ["progress", "model", "coordinates", "contour", *OF_PARAMETERS]
+    assert scheduled.figures == ["progress", "curves", "coordinates", "contour", "brackets", "gantt", "ranks", *OF_PARAMETERS]
     for run in (plain, scheduled):
         for kind in run.figures:
             fig = run.figure(kind)
@@ -73,6 +74,11 @@ def test_settings_of_a_picture_change_it(plain, scheduled):
     assert "layers" in plain.figure("model", x="layers").layout.title.text
     assert plain.figure("model", x="lr", y="layers").data[0].type in ("contour", "heatmap")
     assert any(t.name == "selected" for t in plain.figure("progress", trial=3).data)
+    assert plain.figure("importance", x="lr").layout.xaxis.title.text == "lr"
+    assert plain.figure("importance", x="lr", y="layers").data[0].type == "heatmap"
+    assert "trial 3" in plain.figure("local_importance", trial=3).layout.title.text
+    assert plain.figure("ablation", trial=3).layout.yaxis.ticktext[-1] == "trial 3"
+    assert "after 9 steps" in scheduled.figure("importance", budget=9).layout.title.text
     assert scheduled.figure("curves", log_steps=False).layout.xaxis.type != scheduled.figure("curves").layout.xaxis.type
 
 
@@ -80,7 +86,9 @@ def test_settings_of_a_picture_change_it(plain, scheduled):
     ("history", {}, "the pictures of a run are"), ("curves", {}, "no trial has a learning curve.*There are"),
     ("gantt", {}, "no scheduler"), ("progress", {"x": "lr"}, "takes trial, not 'x'.*'contour'"),
     ("contour", {"x": "rate"}, "no parameter 'rate'"), ("contour", {"x": "lr", "y": "lr"}, "two parameters"),
-    ("model", {"trial": 999}, "no trial 999")])
+    ("model", {"trial": 999}, "no trial 999"), ("importance", {"x": "rate"}, "no parameter 'rate'"),
+    ("importance", {"trial": 1}, "takes x and y and loss and budget, not 'trial'"),
+    ("tunability", {"loss": "speed"}, "the loss must be one of")])
 def test_what_cannot_be_drawn_is_refused_with_the_way_out(plain, kind, settings, message):
     with pytest.raises(RunError, match=message):
         plain.figure(kind, **settings)
@@ -90,6 +98,19 @@ def test_budgets_that_are_no_rungs_are_refused(scheduled):
     with pytest.raises(RunError, match=r"two different ones of \[1, 3, 9\]"):
         scheduled.figure("ranks", budgets=(1, 4))
     assert "1" in scheduled.figure("ranks", budgets=(9, 1)).layout.xaxis2.title.text
+
+
+def test_marks_of_trials_in_curves_and_maps_carry_their_numbers(plain):
+    dots = [t for t in plain.figure("importance", x="lr").data if t.meta == "trials"]
+    finite = {t.number for t in plain.trials.by_number.values() if t.state == "complete"}
+    assert {int(k) for t in dots for k in t.customdata} == finite
+
+
+def test_of_few_trials_the_pictures_of_parameters_say_how_many_are_needed():
+    run = run_of(n_trials=6)
+    assert not set(OF_PARAMETERS) & set(run.figures)
+    with pytest.raises(RunError, match="importance needs at least 10 trials with a finite loss, got 6"):
+        run.figure("importance")
 
 
 def test_a_run_without_trials_has_no_pictures_and_says_so():

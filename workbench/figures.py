@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
-from workbench.errors import RunError
+from workbench.errors import RunError, WorkbenchError
 from workbench.events import Event
+from workbench.evidence import Evidence, config_of, evidence
 from workbench.fates import Fates
 from workbench.history import Drawn
+from workbench.importance.ablation import ablation as find_ablation
+from workbench.importance.fanova import fanova as find_fanova
+from workbench.importance.local import local_importance as find_local
+from workbench.importance.tunability import Task
+from workbench.importance.tunability import tunability as find_tunability
 from workbench.looks import Looks
+from workbench.optuna_importance import ped_anova as find_ped_anova
+from workbench.plots.ablation import ablation
 from workbench.plots.brackets import race
 from workbench.plots.contour import contour, map_of
 from workbench.plots.coordinates import coordinates
 from workbench.plots.curve_forecast import all_looks, of_trial
 from workbench.plots.curves import curves
+from workbench.plots.fanova import fanova
 from workbench.plots.fidelity_ranks import fidelity_ranks
 from workbench.plots.front import front
 from workbench.plots.gantt import gantt
 from workbench.plots.history import history
+from workbench.plots.local_importance import local_importance
 from workbench.plots.model import model, without
+from workbench.plots.ped_anova import ped_anova
+from workbench.plots.tunability import tunability
+from workbench.plots.whose import named
 from workbench.search.surrogate_why import SurrogateExplanation
 from workbench.seen import Replay
 from workbench.space import Space
 from workbench.timeline import Timeline
 from workbench.trials import Trial, Trials
 
+T = TypeVar("T")
+OF_LOSS = ("loss", "budget")
 NEWEST = 50  # trials among which the model of the newest is looked for
 
 
@@ -68,6 +84,8 @@ class Settings:
     budgets: tuple[int, int] | None = None
     delta: float | None = None
     log_steps: bool | None = None
+    loss: int | str | None = None
+    budget: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +102,8 @@ class Kind:
         Says why a run has no such picture; "" if it has one.
     takes
         Which settings it takes.
+    about
+        "trials": what happened; "importance": what it tells of the parameters.
     """
 
     title: str
@@ -91,6 +111,7 @@ class Kind:
     draw: Callable[[Told, Settings], dict[str, Any]]
     missing: Callable[[Told], str]
     takes: tuple[str, ...] = ("trial",)
+    about: str = "trials"
 
 
 # ---- how each is drawn -------------------------------------------------------------------------------------------------
@@ -176,6 +197,58 @@ def _looks(told: Told, s: Settings) -> dict[str, Any]:
     return all_looks(told.looks, delta, s.trial)
 
 
+# ---- what the parameters matter ------------------------------------------------------------------------------------------
+
+
+def _seen(told: Told, s: Settings) -> Evidence:
+    assert told.space is not None
+    loss = 0 if s.loss is None and told.trials.goals.several else s.loss
+    return evidence(told.trials, told.space, loss=loss, budget=s.budget)
+
+
+def _importance(told: Told, s: Settings) -> dict[str, Any]:
+    seen = _seen(told, s)
+    _known(seen.space, s.x, s.y)
+    found = _asked(lambda: find_fanova(seen.space, seen.x, seen.y, quantity=seen.quantity))
+    pair = None if s.x is None or s.y is None else (s.x, s.y)
+    rows = [k for k, loss in zip(seen.numbers, seen.y, strict=True) if math.isfinite(loss)]
+    return named(fanova(found, s.x or s.y, pair=pair), told.trials, rows)
+
+
+def _ped_anova(told: Told, s: Settings) -> dict[str, Any]:
+    seen = _seen(told, s)
+    return ped_anova(_asked(lambda: find_ped_anova(seen.space, seen.x, seen.y, quantity=seen.quantity)))
+
+
+def _tunability(told: Told, s: Settings) -> dict[str, Any]:
+    seen = _seen(told, s)
+    return tunability(_asked(lambda: find_tunability(Task(seen.space, seen.x, seen.y), quantity=seen.quantity)))
+
+
+def _local(told: Told, s: Settings) -> dict[str, Any]:
+    seen = _seen(told, s)
+    config, name = config_of(told.trials, seen.space, seen.best if s.trial is None else s.trial)
+    return local_importance(_asked(lambda: find_local(seen.space, seen.x, seen.y, config=config, name=name,
+                                                      quantity=seen.quantity)))
+
+
+def _ablation(told: Told, s: Settings) -> dict[str, Any]:
+    seen = _seen(told, s)
+    config, name = config_of(told.trials, seen.space, seen.best if s.trial is None else s.trial)
+    ends = "the default", f"{name} (best)" if s.trial is None else name
+    return ablation(_asked(lambda: find_ablation(seen.space, seen.x, seen.y, end=config, names=ends, quantity=seen.quantity)))
+
+
+def _asked(ask: Callable[[], T]) -> T:
+    """Say as a run's error what the numbers do not allow."""
+    try:
+        return ask()
+    except WorkbenchError:
+        raise
+    except ValueError as error:
+        raise RunError(str(error)) from error
+
+
 # ---- who has one -------------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +279,16 @@ def _needs_scheduler(told: Told) -> str:
     return "" if told.fates.scheduler else "the run has no scheduler: every trial runs to its end"
 
 
+def _needs_evidence(told: Told) -> str:
+    if told.newest is None or told.space is None:
+        return _needs_trial(told) or "the space is not known yet: an Optuna objective makes it as it goes"
+    try:
+        _seen(told, Settings())
+    except RunError as error:
+        return str(error)[:1].lower() + str(error)[1:].removesuffix(".")
+    return ""
+
+
 def _needs_looks(told: Told) -> str:
     return "" if len(told.looks) else "no learning curve was extrapolated; wb.CurveStop does it"
 
@@ -226,6 +309,16 @@ KINDS: dict[str, Kind] = {
     "forecast": Kind("Forecast", "How a learning curve was expected to go on.", _forecast, _needs_looks),
     "looks": Kind("All looks", "The probability at every look, and whom another δ would have stopped.", _looks, _needs_looks,
                   ("trial", "delta")),
+    "importance": Kind("Importance", "fANOVA: which share of the variance of the loss over the whole space each parameter, and "
+                       "each pair, explains.", _importance, _needs_evidence, ("x", "y", *OF_LOSS), "importance"),
+    "ped_anova": Kind("PED-ANOVA", "Which parameters set the best tenth of the trials apart from all.", _ped_anova,
+                      _needs_evidence, OF_LOSS, "importance"),
+    "local_importance": Kind("Local importance", "What a change of one parameter does around the best trial.", _local,
+                             _needs_evidence, ("trial", *OF_LOSS), "importance"),
+    "tunability": Kind("Tunability", "What tuning gains over the default: one parameter, two, all.", _tunability,
+                       _needs_evidence, OF_LOSS, "importance"),
+    "ablation": Kind("Ablation", "Which changes lead from the default to the best trial.", _ablation, _needs_evidence,
+                     ("trial", *OF_LOSS), "importance"),
 }
 
 

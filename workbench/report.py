@@ -22,18 +22,16 @@ from workbench.errors import WorkbenchError
 from workbench.fidelity import catalogue as schedulers
 from workbench.figures import KINDS, Told, drawn, kinds
 from workbench.plots import marks as m
-from workbench.plots.figure import figure, safe
+from workbench.plots.figure import figure
 from workbench.search import catalogue
 from workbench.space_formats import to_html
 from workbench.trials import Trial, Trials
 
 if TYPE_CHECKING:
-    from workbench.importance.fanova import Fanova
     from workbench.results import Results
 
 HERE = Path(__file__).parent
 MAX_ROWS = 2000  # of the table of trials; the best are kept
-MAX_BARS = 20  # parameters
 MAX_TRACEBACKS = 30  # different errors
 ENOUGH_FOR_IMPORTANCE = 20  # trials with a loss
 MARKS = {"complete": "●", "pruned": "–", "failed": "×", "interrupted": "□", "running": "○"}
@@ -183,27 +181,25 @@ class Page:
 
     def figures(self) -> str:
         """Show all pictures that there are."""
+        return self.section("pictures", "Pictures", *(self.pictures_of("trials") or ["<p>No trial yet.</p>"]))
+
+    def pictures_of(self, about: str) -> list[str]:
+        """Draw all pictures of one sort that there are."""
         def one(kind: str) -> str:
             return self.picture(kind, KINDS[kind].title, KINDS[kind].says, lambda: figure(drawn(self.told, kind)))
 
-        shown = [one(kind) for kind in kinds(self.told)]
-        return self.section("pictures", "Pictures", *(shown or ["<p>No trial yet.</p>"]))
+        return [one(kind) for kind in kinds(self.told) if KINDS[kind].about == about]
 
     def importance(self) -> str:
         """Say which parameters matter, if there are enough trials to tell."""
-        trials, space = self.told.trials, self.run.space
-        n = trials.n_by_state.get("complete", 0) + trials.n_by_state.get("pruned", 0)
-        if n < ENOUGH_FOR_IMPORTANCE or space is None or trials.goals.several:
+        shown = self.pictures_of("importance")
+        if not shown:
             return ""
-        found: list[Fanova] = []
-
-        def ask() -> Any:
-            found.append(self.run.importance())
-            return figure(_shares(found[0]))
-
-        says = "fANOVA: which share of the variance of the loss over the whole space each parameter explains."
-        shown = self.picture("importance-shares", "Which parameters matter", says, ask)
-        return self.section("importance", "Importance", shown, *(f"<div class='wide'>{f._repr_html_()}</div>" for f in found))
+        found = self.run.importance(loss=0 if self.told.trials.goals.several else None)
+        of = f"Of the first loss, {found.quantity.name}. " if self.told.trials.goals.several else ""
+        few = "The trials are few: shares are rough. " if found.n_trials < ENOUGH_FOR_IMPORTANCE else ""
+        said = f"<p>{escape(of + few)}</p>" if of or few else ""
+        return self.section("parameters", "Importance", said, *shown, f"<div class='wide'>{found._repr_html_()}</div>")
 
     def picture(self, key: str, title: str, says: str, make: Callable[[], Any]) -> str:
         """Return the place of a picture, and keep its data; what goes wrong with one stands in its place."""
@@ -282,18 +278,6 @@ def _clock(seconds: float) -> str:
         return f"{m.three(seconds)} s"
     s = round(seconds)
     return f"{s // 60:02d}:{s % 60:02d}" if s < 3600 else f"{s // 3600} h {s % 3600 // 60} min"
-
-
-def _shares(found: Fanova) -> m.Dict:
-    """Draw the share of each parameter as a bar, the largest on top."""
-    order = sorted(range(len(found.names)), key=lambda i: float(found.single[i]))[-MAX_BARS:]
-    bars = {"type": "bar", "orientation": "h", "x": found.single[order], "y": [safe(m.cut(found.names[i], 32)) for i in order],
-            "marker": {"color": m.BLUE}, "error_x": {"type": "data", "array": found.single_spread[order], "color": m.GREY},
-            "hovertemplate": "%{y}: %{x:.1%}<extra></extra>", "showlegend": False}
-    layout = {"title": m.title("Share of the variance of the loss"), "height": 110 + 26 * len(order),
-              "xaxis": {"tickformat": ".0%", "rangemode": "tozero"}, "yaxis": {"type": "category"},
-              "margin": {"l": 140, "r": 16, "t": 50, "b": 40}}
-    return {"data": [bars], "layout": layout}
 
 
 def _safe_json(text: str) -> str:

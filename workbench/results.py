@@ -17,6 +17,7 @@ import pandas as pd
 
 from workbench import files
 from workbench.errors import RunError
+from workbench.event_file import dumps
 from workbench.events import EventLog, RunState
 from workbench.fidelity import catalogue as schedulers
 from workbench.history import Explanation, History
@@ -241,7 +242,7 @@ class Results(Insight):
 
     def figure(self, kind: str = "progress", *, trial: int | None = None, x: str | None = None, y: str | None = None,
                bracket: int | None = None, budgets: tuple[int, int] | None = None, delta: float | None = None,
-               log_steps: bool | None = None) -> Any:
+               log_steps: bool | None = None, loss: int | str | None = None, budget: int | None = None) -> Any:
         """Return a picture as a ``plotly.graph_objects.Figure``: what the panel's tab shows, now.
 
         In a notebook it shows itself; ``write_html(path)`` keeps it as a page. ``write_image(path)`` makes PNG, SVG or PDF, but
@@ -252,11 +253,14 @@ class Results(Insight):
         ----------
         kind
             "progress", "model", "curves", "coordinates" or "contour"; under a scheduler also "brackets", "gantt" and "ranks";
-            of extrapolated learning curves "forecast" and "looks". ``figures`` names those that this run has.
+            of extrapolated learning curves "forecast" and "looks". About the parameters: "importance", "ped_anova",
+            "local_importance", "tunability" and "ablation". ``figures`` names those that this run has.
         trial
-            Is marked; of "model", "forecast" the one that is explained, by default the newest that can be.
+            Is marked; of "model", "forecast" the one that is explained, by default the newest that can be; of
+            "local_importance" the one around which, of "ablation" the one to which changes lead, by default the best.
         x, y
-            Parameters along the axes of "contour" and "model"; "model" is drawn along one, unless ``y`` is given.
+            Parameters along the axes of "contour" and "model"; "model" is drawn along one, unless ``y`` is given. Of
+            "importance": draw the curve of ``x``, or the map of both, not the shares.
         bracket
             Of "brackets": which, counted from 0.
         budgets
@@ -265,6 +269,8 @@ class Results(Insight):
             Of "looks": the probability below which a trial would have been stopped.
         log_steps
             Of "curves": a log scale of steps; by default under a scheduler.
+        loss, budget
+            Of pictures about the parameters: which losses (see ``Insight``). By default the first of several.
 
         Raises
         ------
@@ -273,7 +279,8 @@ class Results(Insight):
         """
         made = import_module("workbench.figures")
         told = made.Told(self.log.since(0))
-        drawn = made.drawn(told, kind, trial=trial, x=x, y=y, bracket=bracket, budgets=budgets, delta=delta, log_steps=log_steps)
+        drawn = made.drawn(told, kind, trial=trial, x=x, y=y, bracket=bracket, budgets=budgets, delta=delta, log_steps=log_steps,
+                           loss=loss, budget=budget)
         return import_module("workbench.plots.figure").figure(drawn)
 
     def report(self, path: str | Path | None = None, *, title: str | None = None) -> Any:
@@ -302,19 +309,23 @@ class Results(Insight):
 
     # ---- exports ---------------------------------------------------------------------------------------------------
 
-    def export(self, kind: Literal["json", "python", "csv"], path: str | Path | None = None) -> str:
+    def export(self, kind: Literal["json", "python", "csv", "events"], path: str | Path | None = None) -> str:
         """Return the results as text, and write them to ``path`` if one is given.
 
         ``"json"``: settings, space, trials and the best; ``"python"``: code with the space and the best
-        configuration; ``"csv"``: the table of trials. Of several losses the Pareto set stands for the best.
+        configuration; ``"csv"``: the table of trials; ``"events"``: all that happened, as JSON lines that ``wb.replay`` reads.
+        Of several losses the Pareto set stands for the best.
         """
-        makers = {"json": self._json, "python": self._python, "csv": self._csv}
+        makers = {"json": self._json, "python": self._python, "csv": self._csv, "events": self._events}
         if kind not in makers:
-            raise RunError(f"a run is exported as 'json', 'python' or 'csv', got {kind!r}.")
+            raise RunError(f"a run is exported as 'json', 'python', 'csv' or 'events', got {kind!r}.")
         text = makers[kind]()
         if path is not None:
             files.write(path, text)
         return text
+
+    def _events(self) -> str:
+        return "".join(f"{dumps(event)}\n" for event in self.log.since(0))
 
     def _csv(self) -> str:
         return str(self.frame().to_csv())
