@@ -304,7 +304,7 @@ def test_at_an_old_moment_they_are_asked_with_what_was_known_then(panel):
     assert [r["algorithm"] for r in asked["rows"]] == ["TPE", "Random"]
     assert asked["rows"][1]["code"] == repr(expected.configs[0])
     assert asked["really"]["trial"] == 8
-    assert any(t["name"] == "TPE" for t in panel.what_if_fold.live._figure["data"])
+    until(lambda: any(t["name"] == "TPE" for t in panel.what_if_fold.live._figure["data"]))
 
 
 def test_now_they_are_asked_what_comes_next_and_a_suggestion_can_be_tried(panel):
