@@ -90,7 +90,7 @@ def test_the_grant_of_a_promoted_trial_is_drawn_to_its_goal():
 def test_a_hover_label_tells_configuration_loss_rank_curve_and_the_schedulers_sentence():
     drawn = race(*both(EVENTS))
     text = heads(drawn, "promoted")["text"][0]
-    for part in ("trial 1</b> (promoted)", "x = 1", "&lt;b&gt; = &lt;i&gt;", "loss 0.150 after 2 steps", "rank 1 of 3 at 1 step",
+    for part in ("trial 1</b> · promoted", "x = 1", "&lt;b&gt; = &lt;i&gt;", "loss 0.150 after 2 steps", "rank 1 of 3 at 1 step",
                  "the last: 0.200, 0.150", "Promoted to 3 steps"):
         assert part in text, part
     assert "<b> =" not in text

@@ -145,7 +145,7 @@ def test_colours_are_not_taken_by_an_outlier_and_whoever_maximises_sees_his_valu
     run = wb.optimize(lambda c: -objective({**c, "lr": 1e-3}), SPACE, algorithm=wb.Random(), n_trials=20, seed=0,
                       direction="maximize").start().wait()
     drawn = view_of(run, "lr", "n").picture()
-    assert max(named(drawn, "results")["customdata"][:, 1]) == pytest.approx(-run.best.loss)
+    assert max(named(drawn, "results")["marker"]["color"]) == pytest.approx(-run.best.loss)
     assert not named(drawn, "results")["marker"]["reversescale"]
 
 
@@ -182,7 +182,10 @@ def test_of_several_losses_the_first_colours_the_marks_and_there_is_no_map():
     drawn = view.picture()
     assert named(drawn, "map") is None
     assert "Coloured by the first loss" in view._content()["words"]
-    assert sorted(named(drawn, "results")["customdata"][:, 1]) == sorted(t.config["lr"] for t in run.trials.by_number.values())
+    first = {t.number: t.config["lr"] for t in run.trials.by_number.values()}
+    assert set(named(drawn, "results")["customdata"]) == set(first)
+    order = np.argsort(named(drawn, "results")["marker"]["color"])
+    assert sorted(first.values()) == [first[k] for k in named(drawn, "results")["customdata"][order]]
     assert len(named(drawn, "Pareto set")["x"]) == len(run.trials.pareto)
 
 

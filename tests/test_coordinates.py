@@ -91,16 +91,16 @@ def test_an_inactive_parameter_leaves_a_gap_and_no_false_value():
     assert np.allclose(best["y"], [0.5, 1 / 6, 0.0, np.nan, 0.0, np.nan], equal_nan=True)
     dots = [t for t in drawn["data"] if t.get("mode") == "markers" and t["name"] == "best"]
     assert dots[0]["x"].tolist() == [4.0]  # the loss stands between a gap and the end: a dot, or nothing would be seen
-    other = next(t for t in lines(drawn) if 1 in t["customdata"][:, 0])
+    other = next(t for t in lines(drawn) if 1 in t["customdata"])
     assert 0.25 in other["y"]
 
 
 def test_every_trial_is_one_line_with_its_own_number():
     drawn = coordinates(random_trials(50))
-    seen = np.concatenate([t["customdata"][:, 0] for t in lines(drawn) if t["name"].startswith("loss")])
+    seen = np.concatenate([t["customdata"] for t in lines(drawn) if t["name"].startswith("loss")])
     assert sorted(set(seen.tolist())) == list(range(50))
     for t in lines(drawn):
-        ends = np.flatnonzero(np.diff(t["customdata"][:, 0]))
+        ends = np.flatnonzero(np.diff(t["customdata"]))
         assert np.isnan(t["y"][ends]).all()  # a break after each trial
 
 
@@ -108,11 +108,11 @@ def test_the_best_losses_have_the_lightest_colour_whichever_way_is_better():
     trials = random_trials(100)
     losses = {t.number: t.loss for t in trials.by_number.values()}
     light = next(t for t in lines(coordinates(trials)) if t["line"]["color"] == "#d8c153")
-    assert set(light["customdata"][:, 0]) == set(sorted(losses, key=losses.get)[:10])
+    assert set(light["customdata"]) == set(sorted(losses, key=losses.get)[:10])
     configs = [t.config for t in trials.by_number.values()]
     other = Trials(events_of(configs, list(losses.values()), direction="maximize"))
     light = next(t for t in lines(coordinates(other)) if t["line"]["color"] == "#d8c153")
-    assert set(light["customdata"][:, 0]) == set(sorted(losses, key=losses.get)[:10])  # losses are minimised inside
+    assert set(light["customdata"]) == set(sorted(losses, key=losses.get)[:10])  # losses are minimised inside
 
 
 def test_a_failed_trial_is_a_line_that_does_not_reach_the_loss():
@@ -165,7 +165,7 @@ def test_several_losses_have_an_axis_each_and_the_pareto_set_stands_out():
     assert [a["key"] for a in view._content()["axes"]] == ["param:x", "param:kind", "value:0", "value:1"]
     assert drawn["layout"]["title"]["text"].startswith("From parameters to error and speed")
     front, = lines(drawn, "Pareto set")
-    assert set(front["customdata"][:-1, 0]) == {t.number for t in run.trials.pareto}
+    assert set(front["customdata"][:-1]) == {t.number for t in run.trials.pareto}
     view.brush("value:1", 0.5, 1.0)
     assert view.selection.brushed == {t.number for t in run.trials.by_number.values() if 1 - (t.config["x"] - 1) ** 2 >= 0.5}
 

@@ -74,7 +74,7 @@ def test_cells_say_correlation_and_number_and_the_dots_are_the_trials_of_the_cho
     dots = next(t for t in drawn["data"] if t["name"] == "trials")
     assert dots["customdata"].tolist() == [0, 1, 2, 3]
     assert dots["y"] == pytest.approx(data[:4, 2])
-    assert next(t for t in drawn["data"] if t["name"] == "selected")["x"] == pytest.approx(data[2:3, 1])
+    assert next(t for t in drawn["data"] if t["name"] == "picked")["x"] == pytest.approx(data[2:3, 1])
     figure(drawn)
 
 

@@ -31,7 +31,7 @@ def test_the_title_says_how_much_time_was_idle():
 
 def test_work_under_way_reaches_to_now_and_says_so():
     drawn = gantt(of(1, begin(0, 0.0), says(0, 3.0, "go")))
-    assert "goes on" in drawn["data"][1]["text"][0]
+    assert "goes on" in drawn["data"][1]["hovertext"][0]
 
 
 def test_runs_can_be_compared_on_one_axis_of_time():

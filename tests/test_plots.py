@@ -94,9 +94,9 @@ def with_curves(n, steps=4, n_failed=0):
 
 def test_curves_are_one_trace_a_state_and_the_best_stands_out():
     drawn = curves(with_curves(6, n_failed=2), selected=4)
-    assert {t["name"] for t in drawn["data"]} == {"complete", "failed", "best", "selected"}
-    assert named(drawn, "best")["meta"] == 2
-    assert named(drawn, "selected")["meta"] == 4
+    assert {t["name"] for t in drawn["data"]} == {"complete", "failed", "best", "picked"}
+    assert set(named(drawn, "best")["customdata"]) == {2}
+    assert set(named(drawn, "picked")["customdata"]) == {4}
     crowd = named(drawn, "complete")
     assert sorted(set(crowd["customdata"].tolist())) == [3, 5]
     assert np.isnan(crowd["y"]).sum() == 2  # a gap behind each curve

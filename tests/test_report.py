@@ -73,7 +73,7 @@ def test_settings_of_a_picture_change_it(plain, scheduled):
     assert "layers" in plain.figure("contour", x="layers", y="lr").layout.xaxis.title.text
     assert "layers" in plain.figure("model", x="layers").layout.title.text
     assert plain.figure("model", x="lr", y="layers").data[0].type in ("contour", "heatmap")
-    assert any(t.name == "selected" for t in plain.figure("progress", trial=3).data)
+    assert any(t.name == "picked" for t in plain.figure("progress", trial=3).data)
     assert plain.figure("importance", x="lr").layout.xaxis.title.text == "lr"
     assert plain.figure("importance", x="lr", y="layers").data[0].type == "heatmap"
     assert "trial 3" in plain.figure("local_importance", trial=3).layout.title.text

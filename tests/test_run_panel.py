@@ -173,17 +173,62 @@ def test_arrows_walk_through_the_trials_and_stop_at_the_ends(make):
     assert seen == [2, 1, 0, 0, 1]
 
 
-def test_a_pinned_trial_stays_until_another_is_picked(make):
+def test_a_pinned_trial_is_held_beside_whichever_is_picked_and_what_differs_is_marked(make):
     panel = make(n_trials=3)
     panel.run.start().wait()
     until(lambda: panel.head["done"] == 3)
-    for message in ({"cmd": "pick", "trial": 1}, {"cmd": "pin"}, {"cmd": "pick"}):
-        panel.command(message)
-    until(lambda: panel.ack == 3)
-    assert (panel.picked["trial"], panel.picked["pinned"]) == (1, True)
+    panel.command({"cmd": "pin", "trial": 1})
+    panel.command({"cmd": "pick", "trial": 1})
+    until(lambda: panel.picked.get("chosen"))
+    assert (panel.picked["trial"], panel.picked["pinned"], panel.picked["beside"]) == (1, True, None)
     panel.command({"cmd": "pick", "trial": 2})
     until(lambda: panel.picked["trial"] == 2)
+    beside, known = panel.picked["beside"], panel.trials.by_number
     assert not panel.picked["pinned"]
+    assert (beside["trial"], beside["names"]) == (1, ["lr", "kind"])
+    assert [row[0] for row in beside["rows"]] == [2, 1]
+    assert beside["differs"] == [known[1].config[k] != known[2].config[k] for k in ("lr", "kind")]
+    panel.command({"cmd": "pin", "trial": None})
+    until(lambda: panel.picked["beside"] is None)
+
+
+def test_escape_lifts_the_brushes_first_and_then_lets_the_picked_trial_go(make):
+    panel = make(n_trials=4)
+    panel.run.start().wait()
+    until(lambda: panel.head["done"] == 4)
+    panel.command({"cmd": "pick", "trial": 2})
+    panel.command({"cmd": "brush", "axis": "param:lr", "from": 1e-5, "to": 1e-1})
+    panel.figures["progress"].brush((0.5, 2.5))
+    until(lambda: len(panel.brush.get("chips", ())) == 2)
+    assert panel.brush["words"] == "2 of 4 trials brushed"
+    assert [chip[0] for chip in panel.brush["chips"]] == ["coordinates", "progress"]
+    panel.command({"cmd": "lift", "by": "progress", "axis": ""})
+    until(lambda: [chip[0] for chip in panel.brush["chips"]] == ["coordinates"])
+    assert panel.figures["progress"].boxes == ()
+    panel.command({"cmd": "escape"})
+    until(lambda: panel.brush == {})
+    assert panel.picked["trial"] == 2
+    panel.command({"cmd": "escape"})
+    until(lambda: not panel.picked["chosen"])
+
+
+def test_a_look_is_marked_by_figures_at_once_and_draws_nothing_anew(make):
+    panel = make(n_trials=2)
+    panel.run.start().wait()
+    until(lambda: not panel.waits)
+    progress, shown = panel.figures["progress"], []
+    progress.show = lambda: shown.append(1)
+    ack = panel.ack
+    panel._handle_custom_msg({"cmd": "hover", "trial": 1}, [])  # the page has marked it itself
+    assert panel.selection.hovered == 1
+    assert "hovered" not in progress.live.marked
+    panel.selection.hover(0)  # by code: the page must be told
+    until(lambda: progress.live.marked.get("hovered") == 0)
+    panel.selection.hover(None)
+    until(lambda: "hovered" not in progress.live.marked)
+    panel.selection.pin(1)
+    until(lambda: progress.live.marked == {"pinned": 1})
+    assert (panel.ack, len(shown)) == (ack, 1)  # a pin is drawn, as every change of the selection; looks are not
 
 
 def test_the_configuration_is_copied_as_python(make):

@@ -80,7 +80,7 @@ def test_a_click_on_a_dot_picks_its_trial():
     view.fold(told([3.0, 1.0, 2.0]))
     view.live.clicked = {"x": 2.0, "y": 1.0, "subplot": "xy", "trial": 1, "n": 1}
     assert view.selection.trial == 1
-    rings = [t for t in view.picture()["data"] if t["name"] == "selected"]
+    rings = [t for t in view.picture()["data"] if t["name"] == "picked"]
     assert rings[0]["x"].tolist() == [2.0]
 
 

@@ -65,6 +65,14 @@ class Replay:
         return self._rows.history([t.config for t, _ in running], pending_at=at,
                                   n=self._rows_after[min(told, len(self._rows_after) - 1)])
 
+    def trials_before(self, number: int) -> list[int]:
+        """Return which trial each row of ``history_before`` is of, then those that were running."""
+        space = self._take(number)
+        assert self._rows is not None
+        told, pending = self.trials.by_number[number].saw
+        n = self._rows_after[min(told, len(self._rows_after) - 1)]
+        return self._rows.numbers[:n] + [k for k in pending if fits(space, self.trials.by_number[k].config)]
+
     def _take(self, number: int) -> Space:
         """Encode what was told since the last time in the space of trial ``number``."""
         space = self.space_of(number)

@@ -196,7 +196,7 @@ def test_a_click_on_a_dot_or_a_row_shows_that_trial(notebook):
     page.mouse.click(x, y)
     foot = out(page).locator(".wb-foot")
     expect(foot).to_contain_text(f"trial {trial}")
-    page.wait_for_function(f"{gd('progress')}.data.some(t => t.name === 'selected')")
+    page.wait_for_function(f"{gd('progress')}.data.some(t => t.name === 'picked')")
     foot.get_by_role("button", name=re.compile("why this point")).click()
     expect(foot.locator(".wb-why")).to_be_visible()
 

@@ -79,15 +79,21 @@ class LiveFigure(anywidget.AnyWidget):
         A dict with ``data`` (a list of traces, arrays as numpy arrays) and ``layout``; or a ``go.Figure``.
     on_shown
         Called, from any thread, when the figure comes on screen.
+    link
+        Figures of a page with the same link mark the trial that the pointer is on in any of them.
 
     Attributes
     ----------
     clicked
         The last click on a plot area: ``{"x", "y", "subplot", "n", "trial"}`` in data units; ``n`` counts clicks,
-        ``trial`` is the ``customdata`` of the mark under the pointer, or None. Observers may run on any thread.
+        ``trial`` is that of the mark under the pointer (see ``plots.whose``), or None. Observers may run on any thread.
     brushed
-        The last drag along an axis of a picture that allows it (``layout.meta.brush`` lists where its axes stand):
-        ``{"axis", "from", "to", "add", "n"}``; ``axis`` is the position in that list, ``add`` tells of the shift key.
+        The last drag over a picture that allows it; ``add`` tells of the shift key. Along one of the axes that
+        ``layout.meta.brush`` lists: ``{"axis", "from", "to", "add", "n"}``, ``axis`` being the position in that list. Where
+        ``layout.meta.box`` is true: ``{"x", "y", "add", "n"}``, two ends each, None for a direction without bounds; a drag too
+        short for a box has neither.
+    hovered
+        Number of the trial under the pointer, or None.
     shown
         Whether the figure is on screen, as far as the page has told.
     """
@@ -96,8 +102,12 @@ class LiveFigure(anywidget.AnyWidget):
     spec = t.Dict().tag(sync=True)  # traces without arrays, and the layout
     patch = t.Dict().tag(sync=True)  # arrays that changed with the last update; all of them in a full state
     sent = t.Float().tag(sync=True)  # Unix milliseconds of the last update
+    link = t.Unicode().tag(sync=True)
+    marked = t.Dict().tag(sync=True)  # trials to be marked without drawing anew
     clicked = t.Dict()  # not synced: the page only sends messages, so this side alone writes the widget's state
     brushed = t.Dict()
+    hovered = t.Int(None, allow_none=True)
+    _asked = 0  # images asked for, by any figure
     _pushed = False  # whether this kernel has sent the library to its page …
     _arrived = threading.Event()  # … and whether the page has said that it has it
 
@@ -107,6 +117,7 @@ class LiveFigure(anywidget.AnyWidget):
         self._updating = threading.Lock()
         self.shown = False
         self._on_shown = on_shown
+        self._takers: dict[int, Callable[[bytes], object]] = {}
         super().__init__(**self._changes(figure), **kwargs)
         self.on_msg(self._answer)
         answer_at_once(self)
@@ -136,6 +147,12 @@ class LiveFigure(anywidget.AnyWidget):
                     self.patch = new["patch"]
                 self.sent = new["sent"]
 
+    def mark(self, hovered: int | None, pinned: int | None) -> None:
+        """Mark these trials on top of the picture, which is not drawn anew."""
+        marked = {k: v for k, v in (("hovered", hovered), ("pinned", pinned)) if v is not None}
+        if marked != self.marked:
+            self.marked = marked
+
     def figure(self) -> Any:
         """Return what is shown as a plain ``plotly.graph_objects.Figure``."""
         from workbench.plots.figure import figure
@@ -149,16 +166,32 @@ class LiveFigure(anywidget.AnyWidget):
             state["patch"] = self._arrays
         return state
 
-    def _answer(self, _: Any, content: dict[str, Any], __: Any) -> None:
+    def ask_image(self, take: Callable[[bytes], object], *, width: int = 760) -> None:
+        """Ask the page for the picture as PNG on white paper; ``take`` gets it, on any thread, if a page answers at all."""
+        LiveFigure._asked += 1
+        self._takers = {LiveFigure._asked: take}  # of several questions the newest is answered
+        self.push_once()
+        self.send({"type": "image", "id": LiveFigure._asked, "width": width})
+
+    def _hand_out(self, asked: int, png: bytes) -> None:
+        take = self._takers.pop(asked, None)
+        if take is not None:
+            take(png)
+
+    def _answer(self, _: Any, content: dict[str, Any], buffers: Any) -> None:
         match content:
             case {"type": "need-plotly"}:
                 self.push_library()
             case {"type": "has-plotly"}:
                 LiveFigure._arrived.set()
+            case {"type": "image", "id": int(asked)} if buffers:
+                self._hand_out(asked, bytes(buffers[0]))
             case {"type": "clicked", "at": dict(at)}:
                 self.clicked = {**at, "n": self.clicked.get("n", 0) + 1}
             case {"type": "brushed", "at": dict(at)}:
                 self.brushed = {**at, "n": self.brushed.get("n", 0) + 1}
+            case {"type": "hovered", "trial": int() | None as trial}:
+                self.hovered = trial
             case {"type": "shown", "shown": bool(shown)}:
                 self.shown = shown
                 if shown:

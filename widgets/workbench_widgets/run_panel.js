@@ -6,7 +6,8 @@ const STATES = {
 const MARKS = { complete: "●", pruned: "–", failed: "×", interrupted: "□", running: "○" };
 const ALL_TABS = [["progress", "Progress"], ["model", "Model"], ["curves", "Curves"], ["fidelity", "Fidelity"], ["coordinates", "Coordinates"], ["contour", "Contour"], ["trials", "Trials"], ["trial", "Trial"], ["importance", "Importance"], ["compare", "Compare"], ["log", "Log"], ["export", "Export"]];
 const PAGES = ["trial", "importance", "compare", "export"];    // tabs that are widgets of their own; a panel has those that are among its parts
-const KEYS = [["space", "start or pause"], ["s", "one step"], [".", "stop (asks once)"], ["← →", "walk through the trials"], ["Esc", "lift the brush"], ["?", "this help"]];
+const KEYS = [["space", "start or pause"], ["s", "one step"], [".", "stop (asks once)"], ["← →", "walk through the trials"], ["Enter", "on a row: the trial's page"], ["Esc", "lift the brush, then let the picked trial go"], ["?", "this help"]];
+const POINTER = [["hover", "look at a trial: it is marked in all pictures"], ["click", "pick it: it stays in the foot"], ["double click", "open its page"], ["drag", "brush trials, in Progress, Curves, Contour and along an axis in Coordinates; a flat drag takes an interval, shift adds"]];
 const EMPTY = "No trial yet. Press Start, or Step for one at a time.";
 const UNSAVED = "This run lives in the kernel's memory and ends with it. wb.optimize(..., name=\"mlp\") keeps it in a file from its first trial.";
 const ENDED = ["stopped", "done", "failed"];
@@ -96,7 +97,8 @@ function topOf(model, send, say) {
 }
 
 /** The table of trials: rows are kept and changed in place. */
-function tableOf(model, send) {
+function tableOf(model, send, open, look) {
+  let looked = null;                              // the trial that is hovered somewhere
   const body = h("tbody"), heads = h("tr"), pager = h("div", { className: "wb-pager" });
   const node = [h("div", { className: "wb-scroll", tabIndex: 0, role: "region", ariaLabel: "Table of trials" }, h("table", { className: "wb-table" }, h("thead", {}, heads), body)), pager];
   const column = (t, key, label) => h("th", { scope: "col", ariaSort: t.by === key ? (t.down ? "descending" : "ascending") : "none" },
@@ -114,10 +116,14 @@ function tableOf(model, send) {
     }
     const old = new Map([...body.children].map((row) => [row.dataset.key, row]));
     const rows = t.rows.map((r) => {
-      const key = JSON.stringify(r);
-      const row = old.get(key) ?? h("tr", { onclick: () => send({ cmd: "pick", trial: r[0] }) }, r.map(cell));
+      const key = JSON.stringify(r), trial = r[0];
+      const row = old.get(key) ?? h("tr", { title: "Click: pick. Double click or Enter: the trial's page", onclick: () => send({ cmd: "pick", trial }), ondblclick: () => open(trial),
+        onkeydown: (e) => { if (e.key === "Enter") { e.preventDefault(); open(trial); } }, onpointerenter: () => look(trial), onpointerleave: () => look(null), onfocusin: () => look(trial), onfocusout: () => look(null) }, r.map(cell));
       row.dataset.key = key;
+      row.dataset.trial = trial;
+      row.classList.toggle("wb-hovered", looked === trial);
       row.classList.toggle("wb-chosen", t.picked === r[0]);
+      row.classList.toggle("wb-pinned", t.pinned === r[0]);
       row.classList.toggle("wb-best", t.best.includes(r[0]));
       row.classList.toggle("wb-faded", !!t.faded?.includes(r[0]));
       return row;
@@ -127,7 +133,8 @@ function tableOf(model, send) {
     pager.hidden = t.pages < 2;
     if (!pager.hidden) pager.replaceChildren(turn(t, -1, "◂", "Previous page"), `page ${t.page + 1} of ${t.pages} · ${t.total} trials`, turn(t, 1, "▸", "Next page"));
   }
-  return { nodes: node, draw };
+  const hover = (trial) => { looked = trial; for (const row of body.children) row.classList.toggle("wb-hovered", looked != null && row.dataset.trial === String(looked)); };
+  return { nodes: node, draw, hover };
 }
 
 /** The log: follows the newest line unless the reader has scrolled up. */
@@ -166,25 +173,51 @@ function modelOf(model, send, figure) {
   return { nodes: [line, why, figure], draw };
 }
 
+/** The picked trial and the pinned one as a table, what they differ in marked. */
+function besideOf(p, send) {
+  const { names, differs, rows, trial, n } = p.beside;
+  const head = h("tr", {}, h("th", { scope: "col" }, h("span", { className: "wb-unseen" }, "trial")), h("th", { scope: "col" }, "value"), names.map((k, i) => h("th", { scope: "col", className: differs[i] ? "wb-differs" : "" }, differs[i] ? h("span", { ariaHidden: "true" }, "≠ ") : null, k)));
+  const row = ([number, state, value, cells], i) => h("tr", {}, h("th", { scope: "row" }, i ? [h("span", { className: "wb-pinmark", ariaHidden: "true" }, "◇ "), `pinned: trial ${number} `, h("button", { type: "button", className: "wb-quiet", textContent: "unpin", title: "No longer hold it", onclick: () => send({ cmd: "pin", trial: null }) }),
+    h("button", { type: "button", className: "wb-quiet", textContent: "pick", title: "Show this one in all views", onclick: () => send({ cmd: "pick", trial: number }) })] : `trial ${number}`),
+    h("td", {}, value || state), cells.map((v, k) => h("td", { className: differs[k] ? "wb-differs" : "" }, v)));
+  return h("div", { className: "wb-scroll wb-besides", tabIndex: 0, role: "region", ariaLabel: `Trial ${p.trial} beside the pinned trial ${trial}` },
+    h("table", { className: "wb-beside" }, h("caption", { className: "wb-hint" }, n ? `They differ in ${n} of ${names.length} parameter${names.length === 1 ? "" : "s"}, marked ≠.` : "Both tried the same configuration."), h("thead", {}, head), h("tbody", {}, rows.map(row))));
+}
+
+/** Chips of what is brushed, in every tab; each lifts its brush. */
+function brushesOf(model, send) {
+  const node = h("div", { className: "wb-brushes", role: "group", ariaLabel: "Brushes" });
+  function draw() {
+    const { chips = [], words = "" } = model.get("brush"), key = JSON.stringify([chips, words]);
+    node.hidden = !chips.length;
+    if (node.dataset.key === key) return;
+    node.dataset.key = key;
+    node.replaceChildren(h("span", { role: "status" }, words), ...chips.map(([by, axis, text]) => h("button", { type: "button", className: "wb-chip", title: "Lift this brush", ariaLabel: `Lift the brush on ${text}`, onclick: () => send({ cmd: "lift", by, axis }) }, text, " ×")),
+      h("span", { className: "wb-hint" }, "Others fade in all tabs; Esc lifts."));
+  }
+  return { node, draw };
+}
+
 /** The picked trial, else the best one: configuration, reasons, error. */
-function footOf(model, send, see) {
-  let open = false, opened = null;                // reasons shown; trial whose traceback is shown
+function footOf(model, send, see, open) {
+  let why = false, opened = null;                 // reasons shown; trial whose traceback is shown
   const node = h("div", { className: "wb-foot" });
   const quiet = (textContent, title, onclick, more = {}) => h("button", { type: "button", className: "wb-quiet", textContent, title, onclick, ...more });
   function draw() {
     const p = model.get("picked"), several = model.get("head").pareto != null;   // of several losses no trial is the best
     if (p.trial == null) { node.replaceChildren(h("div", { className: "wb-empty" }, `${several ? "" : "The best configuration so far will stand here. "}A click on a dot, a curve or a row shows that trial.`)); return; }
     const buttons = h("span", { className: "wb-footbuttons" },
-      p.why ? quiet(`why this point ${open ? "▾" : "▸"}`, "Say in words why it was tried", () => { open = !open; draw(); }, { ariaExpanded: String(open) }) : null,
+      p.why ? quiet(`why this point ${why ? "▾" : "▸"}`, "Say in words why it was tried", () => { why = !why; draw(); }, { ariaExpanded: String(why) }) : null,
       quiet("copy", "Copy the configuration as a Python dict", async (e) => { const b = e.currentTarget; put(b, (await copy(p.code)) ? "copied" : "failed"); setTimeout(() => put(b, "copy"), 1500); }),
-      p.chosen ? quiet(p.pinned ? "unpin" : "pin", "Keep this trial here while you look at others", () => send({ cmd: "pin" }), { ariaPressed: String(p.pinned) }) : null,
+      quiet("open ▸", "The trial's page: curve, reasons, neighbours, what it printed", () => open(p.trial)),
+      quiet(p.pinned ? "unpin" : "pin", p.pinned ? "No longer hold it" : "Hold this trial here, beside whichever you pick next", () => send({ cmd: "pin", trial: p.pinned ? null : p.trial }), { ariaPressed: String(p.pinned) }),
       model.get("head").read_only ? null : quiet("re-run", "Try this configuration once more, next", () => send({ cmd: "again", trial: p.trial })),
       p.chosen ? quiet(several ? "let go" : "back to the best", several ? "Show no trial" : "Show the best trial", () => send({ cmd: "pick" })) : null);
     const config = [...p.config.map(([k, v]) => h("span", { className: "wb-pair" }, h("span", {}, k), ` ${v}`)), ...p.fixed.map(([k, v]) => h("span", { className: "wb-pair", title: "This run holds it fixed" }, h("span", {}, k), ` ${v} (fixed)`))];
     node.replaceChildren(
-      h("div", {}, h("b", {}, `${p.chosen ? "" : "best: "}trial ${p.trial}`), h("span", { className: `wb-mark wb-${p.state}`, ariaHidden: "true" }, ` ${MARKS[p.state] ?? ""}`), `${p.state}${p.value == null ? "" : ` · ${p.value}`}${p.origin ? ` · ${p.origin.startsWith("trial") ? `imported: ${p.origin}` : p.origin}` : ""}`, buttons),
-      h("div", { className: "wb-config" }, config),
-      ...(p.why && open ? [h("div", { className: "wb-why" }, p.why, quiet("see the picture ▸", "Show the model that chose it", () => { send({ cmd: "pick", trial: p.trial }); see("model"); }))] : []),
+      h("div", {}, h("b", {}, `${p.chosen ? "" : "best: "}trial ${p.trial}`), h("span", { className: `wb-mark wb-${p.state}`, ariaHidden: "true" }, ` ${MARKS[p.state] ?? ""}`), `${p.state}${p.value == null ? "" : ` · ${p.value}`}${p.rank ? ` · ${p.rank}` : ""}${p.pinned ? " · pinned" : ""}${p.origin ? ` · ${p.origin.startsWith("trial") ? `imported: ${p.origin}` : p.origin}` : ""}`, buttons),
+      p.beside ? besideOf(p, send) : h("div", { className: "wb-config" }, config),
+      ...(p.why && why ? [h("div", { className: "wb-why" }, p.why, quiet("see the picture ▸", "Show the model that chose it", () => { send({ cmd: "pick", trial: p.trial }); see("model"); }))] : []),
       ...(p.error ? [h("details", { className: "wb-error", open: p.trial === opened, ontoggle: (e) => { opened = e.target.open ? p.trial : null; } }, h("summary", {}, p.first), h("pre", { tabIndex: 0 }, p.error))] : []));
   }
   return { nodes: [node], draw };
@@ -213,8 +246,8 @@ function render({ model, el }) {
   const TABS = ALL_TABS.filter(([key]) => (key === "fidelity" ? head().scheduler : !PAGES.includes(key) || model.get("parts")[key]));
   const figures = Object.fromEntries(["progress", "model", "curves", "coordinates", "contour", "brackets", "gantt", "ranks", "forecast", "looks"].map((name) => [name, h("div", { className: "wb-figure" })]));
   const pages = Object.fromEntries(PAGES.map((name) => [name, h("div", { className: "wb-page" })]));
-  const parts = { progress: { nodes: [figures.progress], draw() {} }, model: modelOf(model, send, figures.model), curves: curvesOf(model, send, figures.curves), fidelity: fidelityOf(model, send, figures, embed), coordinates: coordinatesOf(model, send, figures.coordinates), contour: contourOf(model, send, figures.contour), trials: tableOf(model, send), log: logOf(model), ...Object.fromEntries(PAGES.map((name) => [name, { nodes: [pages[name]], draw() {} }])) };
-  const foot = footOf(model, send, show);
+  const parts = { progress: { nodes: [figures.progress, h("div", { className: "wb-hint wb-how" }, "Point at a dot to look, click to pick, double-click for its page; drag to brush trials for all tabs.")], draw() {} }, model: modelOf(model, send, figures.model), curves: curvesOf(model, send, figures.curves), fidelity: fidelityOf(model, send, figures, embed), coordinates: coordinatesOf(model, send, figures.coordinates), contour: contourOf(model, send, figures.contour), trials: tableOf(model, send, open, look), log: logOf(model), ...Object.fromEntries(PAGES.map((name) => [name, { nodes: [pages[name]], draw() {} }])) };
+  const foot = footOf(model, send, show, open), brushes = brushesOf(model, send);
   const id = `wb${Math.random().toString(36).slice(2, 8)}`;
   const panes = Object.fromEntries(TABS.map(([key]) => [key, h("div", { id: `${id}-${key}`, role: "tabpanel", className: `wb-pane wb-${key}` }, parts[key].nodes)]));
   const tabs = Object.fromEntries(TABS.map(([key, label]) => [key, h("button", { type: "button", role: "tab", textContent: label, onclick: () => show(key), "aria-controls": `${id}-${key}` })]));
@@ -227,14 +260,24 @@ function render({ model, el }) {
       tabs[key].ariaSelected = String(key === name);
       tabs[key].tabIndex = key === name ? 0 : -1;
     }
+    foot.nodes[0].hidden = name === "trial";      // the page says all of it
     for (const part of name === "fidelity" ? parts.fidelity.shown() : [name]) if (figures[part] ?? pages[part]) embed(part, figures[part] ?? pages[part]);
     model.send({ cmd: "tab", tab: name });
   }
-  function brushed() {                           // other tabs fade trials: the tab's name says who does it
-    const { n, words } = model.get("coordinates");
-    put(tabs.coordinates, n == null ? "Coordinates" : `Coordinates · ${n} brushed`);
-    set(tabs.coordinates, "title", n == null ? "" : `${words}; Esc lifts the brush`);
+  /** Pick a trial and open its page. */
+  function open(trial) {
+    send({ cmd: "pick", trial });
+    show("trial");
+    tabs.trial.focus({ preventScroll: true });
   }
+  /** Mark a trial in every picture of the page; Python hears of it at most ten times a second. */
+  let looking = null, telling = null;
+  function look(trial) {
+    looking = trial;
+    document.dispatchEvent(new CustomEvent("workbench:hover", { detail: { link: model.get("link"), trial } }));
+    telling ??= setTimeout(() => { telling = null; model.send({ cmd: "hover", trial: looking }); }, 100);
+  }
+  document.addEventListener("workbench:hover", ({ detail }) => { if (detail.link === model.get("link")) parts.trials.hover(detail.trial); }, { signal: gone.signal });
   function walkTabs(e) {
     const i = TABS.findIndex(([key]) => key === tab), next = { ArrowRight: i + 1, ArrowLeft: i - 1 + TABS.length, Home: 0, End: TABS.length - 1 }[e.key];
     if (next === undefined) return;
@@ -266,7 +309,7 @@ function render({ model, el }) {
     put(fold, `${spacePane.hidden ? "▸" : "▾"} Space · ${n} parameter${n === 1 ? "" : "s"}`);
   }
 
-  const keys = h("div", { className: "wb-keys", hidden: true }, KEYS.map(([key, what]) => h("span", {}, h("kbd", {}, key), ` ${what}`)), h("span", {}, "while the panel has the focus"));
+  const keys = h("div", { className: "wb-keys", hidden: true }, KEYS.map(([key, what]) => h("span", {}, h("kbd", {}, key), ` ${what}`)), h("span", {}, "while the panel has the focus"), POINTER.map(([key, what]) => h("span", {}, h("kbd", {}, key), ` ${what}`)));
   const help = h("button", { type: "button", className: "wb-quiet wb-help", textContent: "?", title: "Keys (?)", ariaLabel: "Help: keys", ariaExpanded: "false", onclick: () => { keys.hidden = !keys.hidden; help.ariaExpanded = String(!keys.hidden); } });
   top.nodes[0].append(help);
 
@@ -274,7 +317,7 @@ function render({ model, el }) {
   const always = { ArrowRight: () => send({ cmd: "move", by: 1 }), ArrowLeft: () => send({ cmd: "move", by: -1 }), "?": () => help.click() };
   const driving = { " ": top.toggle, s: top.step, ".": top.stop };
   function onkeydown(e) {
-    if (e.key === "Escape") send({ cmd: "lift" });
+    if (e.key === "Escape") send({ cmd: "escape" });
     e.stopPropagation();                         // JupyterLab would take the keys for its own commands
     const own = e.target.closest("input, select, textarea, pre, details, .wb-space-pane, .wb-scroll, .wb-lines, .js-plotly-plot");
     const press = e.target.closest("button, summary") && (e.key === " " || e.key === "Enter");
@@ -284,7 +327,8 @@ function render({ model, el }) {
     act();
   }
   const root = h("div", { className: "wb-panel", tabIndex: 0, role: "group", ariaLabel: `Run ${head().name || "without a name"}`, "data-lm-suppress-shortcuts": "true", onkeydown },
-    top.nodes, keys, h("div", { className: "wb-row" }, fold, notice), kin, spacePane, byHand, replayed, others, tablist, Object.values(panes), foot.nodes);
+    top.nodes, keys, h("div", { className: "wb-row" }, fold, notice), kin, spacePane, byHand, replayed, others, tablist, brushes.node, Object.values(panes), foot.nodes);
+  root.addEventListener("workbench:open", ({ detail }) => open(detail.trial));
   root.addEventListener("pointerdown", (e) => {
     if (!e.target.closest("button, input, select, textarea, a, label, summary, pre, .wb-space-pane, .wb-lines, .wb-scroll")) root.focus({ preventScroll: true });
   });
@@ -293,7 +337,7 @@ function render({ model, el }) {
   // ---- what comes in
   const on = {
     "change:head": () => { top.draw(); drawFold(); if (notice.classList.contains("wb-quietly")) say(""); }, "change:table": parts.trials.draw, "change:lines": parts.log.draw,
-    "change:picked": foot.draw, "change:model": parts.model.draw, "change:coordinates": () => { parts.coordinates.draw(); brushed(); }, "change:contour": parts.contour.draw, "change:fidelity": () => { parts.fidelity.draw(); parts.curves.draw(); }, "change:ack": heard, "change:said": heard,
+    "change:picked": foot.draw, "change:model": parts.model.draw, "change:coordinates": parts.coordinates.draw, "change:brush": brushes.draw, "change:contour": parts.contour.draw, "change:fidelity": () => { parts.fidelity.draw(); parts.curves.draw(); }, "change:ack": heard, "change:said": heard,
   };
   for (const [event, act] of Object.entries(on)) model.on(event, act);
   for (const act of new Set(Object.values(on))) act();

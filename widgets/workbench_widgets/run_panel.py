@@ -23,7 +23,7 @@ from workbench.reel import Course
 from workbench.run import Run
 from workbench.space import Space
 from workbench.timeline import Timeline
-from workbench.trials import Trial, Trials
+from workbench.trials import Trials
 from workbench_widgets.assets import script, styles
 from workbench_widgets.compare_panel import ComparePanel
 from workbench_widgets.family import Family
@@ -31,10 +31,12 @@ from workbench_widgets.playhead import Playhead
 from workbench_widgets.pump import pump
 from workbench_widgets.replay_bar import ReplayBar
 from workbench_widgets.run_panel_commands import Commands
+from workbench_widgets.run_panel_foot import chips, foot
 from workbench_widgets.run_panel_head import ACTIVE, Head
 from workbench_widgets.run_panel_then import as_it_was
 from workbench_widgets.space_editor import SpaceEditor
 from workbench_widgets.threads import answer_at_once
+from workbench_widgets.trial_page import TrialPage
 from workbench_widgets.try_config import TryConfig
 from workbench_widgets.view import FigureView, Selection
 from workbench_widgets.views import (
@@ -52,7 +54,6 @@ from workbench_widgets.views import (
     TrialsView,
 )
 from workbench_widgets.what_if_fold import WhatIfFold
-from workbench_widgets.words import first_line, short, value_of
 
 
 class Page(Protocol):
@@ -95,7 +96,7 @@ class RunPanel(anywidget.AnyWidget):
     run
         The run to show and to control; or a recording, which can only be looked at.
     selection
-        Which trial is picked; given to several views it links them.
+        Which trial is looked at, picked and pinned, and which are brushed; given to several views it links them.
     """
 
     _esm = script("run_panel", "run_panel_maps", "run_panel_fidelity")
@@ -108,6 +109,8 @@ class RunPanel(anywidget.AnyWidget):
     coordinates = t.Dict().tag(sync=True)  # what stands above the parallel coordinates, and above the contour map
     contour = t.Dict().tag(sync=True)
     fidelity = t.Dict().tag(sync=True)  # of a run with a scheduler: what stands beside the race
+    brush = t.Dict().tag(sync=True)  # chips of what is brushed, in whichever tab
+    link = t.Unicode().tag(sync=True)  # what figures that share the selection have in common
     said = t.Dict().tag(sync=True)  # the answer to the last command that could not be obeyed
     ack = t.Int().tag(sync=True)  # commands carried out
     parts = t.Dict().tag(sync=True, **ipywidgets.widget_serialization)
@@ -118,7 +121,6 @@ class RunPanel(anywidget.AnyWidget):
         self.fates, self.timeline, self.course = Fates(first), Timeline(first), Course(first)
         self._expect()
         self._commands = Commands()
-        self.pinned = False
         shared = self.trials, self.selection
         self.model_view = ModelView(*shared)
         self.curves_view = CurvesView(*shared, self.fates)
@@ -149,7 +151,8 @@ class RunPanel(anywidget.AnyWidget):
             self.editor.observe(lambda change: self.command({"cmd": "space", "space": change["new"]}), "space")
             if self.editor.has_trait("wish"):
                 self.editor.observe(lambda _: pump.ask(self), "wish")
-        self.pages: dict[str, Page] = {"compare": ComparePanel([run], front=False)}  # tabs that are widgets of their own, by name
+        self.trial_page = TrialPage(run, self.trials, self.selection, self.fates, self.timeline)
+        self.pages: dict[str, Page] = {"trial": self.trial_page, "compare": ComparePanel([run], front=False)}  # tabs by name
         parts |= self.pages
         recorded = isinstance(run, Recording)
         self.playhead = Playhead(run.log, len(first), self._take, self._rewind)
@@ -163,9 +166,11 @@ class RunPanel(anywidget.AnyWidget):
         if isinstance(run, Run) and self.editor is not None:
             self.try_config = parts["try"] = TryConfig(run, self.trials, self.selection, ask=lambda: pump.ask(self))
         self.headline = Head(run, self.trials, self.fates, self.timeline, editable=self.editor is not None)
-        super().__init__(parts=parts, head=self._head(), picked=self._picked(), table=self.table_view.content(),
-                         lines=list(self.log_view.lines), model=self.model_view.content, fidelity=self._fidelity(),
-                         coordinates=self.coordinates_view.content, contour=self.contour_view.content)
+        super().__init__(parts=parts, head=self._head(), picked=foot(self.trials, self.selection),
+                         table=self.table_view.content(), lines=list(self.log_view.lines),
+                         model=self.model_view.content, fidelity=self._fidelity(),
+                         coordinates=self.coordinates_view.content, contour=self.contour_view.content,
+                         brush=chips(self.trials, self.selection, self.coordinates_view), link=self.selection.link)
         self.table_view.touch()
         self.on_msg(lambda _, message, __: self.command(message))
         answer_at_once(self)
@@ -175,7 +180,11 @@ class RunPanel(anywidget.AnyWidget):
     # ---- what comes in ---------------------------------------------------------------------------------------------
 
     def command(self, message: dict[str, Any]) -> None:
-        """Take a command of the front end; any thread. It is carried out by the pump."""
+        """Take a command of the front end; any thread. It is carried out by the pump, but for a look, which draws nothing."""
+        if message.get("cmd") == "hover":
+            trial = message.get("trial")
+            self.selection.hover(trial if isinstance(trial, int) else None, on_page=True)
+            return
         self._commands.put(message)
         pump.ask(self)
 
@@ -241,14 +250,14 @@ class RunPanel(anywidget.AnyWidget):
             form.obey()
         self._show_space()
         with self.hold_sync():
-            self._put(head=self._head(), picked=self._picked())
+            self._put(head=self._head(), picked=foot(self.trials, self.selection))
             self.table_view.draw()
             self.log_view.draw()
             self.ack += n
         for view in (*self._forms, *self._embedded):
             view.draw()
         self._put(model=self.model_view.content, coordinates=self.coordinates_view.content, contour=self.contour_view.content,
-                  fidelity=self._fidelity())
+                  fidelity=self._fidelity(), brush=chips(self.trials, self.selection, self.coordinates_view))
 
     def _show_space(self) -> None:
         """Let the editor follow the run's space, where somebody else has changed it, and its freedom to change."""
@@ -294,28 +303,11 @@ class RunPanel(anywidget.AnyWidget):
         return {**self.race_view.content, "budgets": list(self.fates.budgets), "log_steps": self.curves_view.log_steps,
                 "looks": None if self.looks_view is None else self.looks_view.content}
 
-    def _picked(self) -> dict[str, Any]:
-        tr = self.trials.by_number.get(-1 if self.selection.trial is None else self.selection.trial)
-        chosen = tr is not None
-        tr = tr or self.trials.best
-        if tr is None:
-            return {}
-        return {"trial": tr.number, "state": tr.state, "chosen": chosen, "pinned": chosen and self.pinned,
-                "value": value_of(self.trials, tr) or None,
-                "config": [[k, short(v)] for k, v in tr.config.items()], "code": repr(tr.whole_config), "why": _why(tr),
-                "fixed": [[k, short(v)] for k, v in tr.fixed.items()], "origin": tr.origin,
-                "error": (tr.error or "")[-20_000:], "first": first_line(tr.error)}
-
     # ---- what commands do to it ------------------------------------------------------------------------------------
 
     def move(self, by: int) -> None:
-        """Pick the trial so many places after the picked one."""
-        numbers = list(self.trials.by_number)
-        if not numbers:
-            return
-        now = self.selection.trial
-        i = numbers.index(now) + by if now in numbers else (len(numbers) - 1 if by < 0 else 0)
-        self.selection.pick(numbers[min(max(i, 0), len(numbers) - 1)])
+        """Pick the trial so many places after the picked one, in the order of the trial's page."""
+        self.trial_page.move(by)
 
     def bring_to_front(self, tab: str) -> None:
         """Take note of which tab is open."""
@@ -338,10 +330,6 @@ class RunPanel(anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_(**kwargs)
         data, meta = bundle if isinstance(bundle, tuple) else (bundle, {})
         return {**(data or {}), "text/plain": repr(self.run), "text/html": self.run._repr_html_()}, meta
-
-
-def _why(tr: Trial) -> str:
-    return "" if tr.why is None else tr.why.summary()
 
 
 def show(run: Run | Recording, **kwargs: Any) -> Any:

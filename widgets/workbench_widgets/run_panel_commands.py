@@ -79,14 +79,23 @@ def look(panel: RunPanel, m: Message) -> None:
     """Carry out what changes the view alone."""
     match m:
         case {"cmd": "pick", "trial": int(trial)}:
-            panel.pinned = False
             panel.selection.pick(trial if trial in panel.trials.by_number else None)
-        case {"cmd": "pick"} if not panel.pinned:
+        case {"cmd": "pick"}:
             panel.selection.pick(None)
+        case {"cmd": "pin", "trial": int() | None as trial} if trial is None or trial in panel.trials.by_number:
+            panel.selection.pin(trial)
+        case {"cmd": "escape"} if panel.selection.brushes:
+            panel.selection.brush(None)
+        case {"cmd": "escape"}:
+            panel.selection.pick(None)
+        case {"cmd": "lift", "by": str(source), "axis": str(axis)} if source == panel.coordinates_view.source and axis:
+            panel.coordinates_view.lift(axis)
+        case {"cmd": "lift", "by": str(source)}:
+            panel.selection.brush(None, source)
+        case {"cmd": "lift"}:
+            panel.selection.brush(None)
         case {"cmd": "move", "by": int(by)}:
             panel.move(by)
-        case {"cmd": "pin"}:
-            panel.pinned = not panel.pinned
         case {"cmd": "tab", "tab": str(tab)}:
             panel.bring_to_front(tab)
         case {"cmd": "page", "page": int(page)}:
@@ -114,5 +123,3 @@ def tune(panel: RunPanel, m: Message) -> None:
             panel.curves_view.set_log(on=on)
         case {"cmd": "brush", "axis": str(key), "from": int() | float() as low, "to": int() | float() as high}:
             panel.coordinates_view.brush(key, low, high, add=bool(m.get("add")))
-        case {"cmd": "lift"}:
-            panel.coordinates_view.lift(m.get("axis"))

@@ -11,8 +11,8 @@ function coordinatesOf(model, send, figure) {
   };
   const brush = h("button", { type: "button", textContent: "Brush", title: "Select the trials whose value lies between the two; others fade in all tabs", onclick: () => set1(false) });
   const also = h("button", { type: "button", textContent: "or also", title: "Add this interval to those of the axis (shift and drag)", onclick: () => set1(true) });
-  const clear = h("button", { type: "button", textContent: "Clear", title: "Lift every brush (Esc)", onclick: () => send({ cmd: "lift" }) });
-  const chips = h("div", { className: "wb-brushes" });
+  const clear = h("button", { type: "button", textContent: "Clear", title: "Lift the brushes on these axes", onclick: () => send({ cmd: "lift", by: "coordinates" }) });
+  const hint = h("div", { className: "wb-hint" });
   const line = h("div", { className: "wb-modelhead" }, h("label", {}, "brush", axis), "from", edges[0], "to", edges[1], brush, also, clear);
 
   /** Two fields for the ends of an interval: drop-downs where an axis has levels, else numbers. */
@@ -37,13 +37,9 @@ function coordinatesOf(model, send, figure) {
     edged();
     also.disabled = !(c.brush ?? []).some(([key]) => key === axis.value);
     clear.disabled = !(c.brush ?? []).length;
-    const key = JSON.stringify([c.brush, c.words]);
-    if (chips.dataset.key === key) return;
-    chips.dataset.key = key;
-    chips.replaceChildren(...(c.brush ?? []).map(([k, text]) => h("button", { type: "button", className: "wb-chip", title: "Lift this brush", ariaLabel: `Lift the brush on ${text}`, onclick: () => send({ cmd: "lift", axis: k }) }, text, " ×")),
-      h("span", { className: "wb-hint", role: "status" }, (c.brush ?? []).length ? c.words : axes.length ? "Drag along an axis to select trials in all tabs; shift adds. A click on a line picks its trial." : ""));
+    put(hint, (c.brush ?? []).length ? c.words : axes.length ? "Drag along an axis to select trials in all tabs; shift adds. A click on a line picks its trial." : "");
   }
-  return { nodes: [line, chips, figure], draw };
+  return { nodes: [line, hint, figure], draw };
 }
 
 /** The two parameters of the map. */

@@ -82,7 +82,7 @@ class Axis:
         """Write a coordinate as a person would."""
         if self.options is not None:
             return str(self.options[min(max(round(coordinate), 0), len(self.options) - 1)])
-        if self.log:
+        if self.log and coordinate > 0:
             return m.power(coordinate) if math.log10(coordinate).is_integer() else m.three(coordinate)
         return f"{coordinate:.4g}".replace("-", "−")
 

@@ -16,8 +16,8 @@ import numpy as np
 from workbench.fates import LIVE, STATUSES, Fate, Fates
 from workbench.fidelity import brackets as tables
 from workbench.plots import marks as m
+from workbench.plots import whose
 from workbench.plots.figure import empty, safe
-from workbench.plots.history import hover_text
 from workbench.space import Array
 from workbench.trials import Trials
 
@@ -105,11 +105,12 @@ def _bars(trials: Trials, fates: Fates, some: list[tuple[int, Fate]], status: st
     head = ladder(np.array([f.step for _, f in some]), fates.budgets)
     x = np.stack([np.zeros(len(some)), head, np.full(len(some), np.nan)], axis=1).ravel()
     width, size = np.clip(0.7 * _LANES_PX / n, 2, 14), np.clip(1.6 * _LANES_PX / n, 7, 11)
-    bars = {**m.line(x, np.repeat(lane, 3), status, m.fade(color, 0.45), width=float(width), legend=False), "hoverinfo": "skip",
-            "connectgaps": False}
-    heads = m.dots(head, lane, status, color, size=float(size), symbol=symbol)
-    return [bars, {**heads, "hovertemplate": "%{text}<extra></extra>", "customdata": np.array([f.trial for _, f in some]),
-                   "text": [_hover(trials, f, rank.get(f.trial, "")) for _, f in some]}]
+    numbers = np.array([f.trial for _, f in some], dtype=float)
+    whole = np.stack([numbers, numbers, np.full(len(some), np.nan)], axis=1).ravel()
+    bars = whose.of_trials(m.line(x, np.repeat(lane, 3), status, m.fade(color, 0.45), width=float(width), legend=False), whole)
+    heads = whose.of_trials(m.dots(head, lane, status, color, size=float(size), symbol=symbol), numbers)
+    return [{**bars, "hoverinfo": "skip", "connectgaps": False},
+            {**heads, "text": [_hover(trials, f, rank.get(f.trial, "")) for _, f in some]}]
 
 
 def _to_go(lanes: list[Fate], budgets: tuple[int, ...]) -> m.Dict:
@@ -202,10 +203,9 @@ def _value(trials: Trials, loss: float) -> str:
 def _hover(trials: Trials, f: Fate, rank: str) -> str:
     """Say of a trial: configuration, loss, rank, the scheduler's sentence, the last values of its curve."""
     t = trials.by_number[f.trial]
-    lines = [hover_text(t).replace(f"({t.state})", f"({f.status}{', shelved' * f.shelved})")]
+    lines = [whose.label(trials, t, f"{f.status}{', shelved' * f.shelved}")]
     if t.curve:
-        lines.append(f"{'value' if trials.maximize else 'loss'} {_value(trials, t.curve[-1][1])} after {_steps(f.step)}"
-                     + (f", {rank}" if rank else ""))
+        lines += [rank] if rank else []
         if len(t.curve) > 1:
             lines.append("the last: " + ", ".join(_value(trials, loss) for _, loss in t.curve[-LAST:]))
     if len(f.losses) > 1:

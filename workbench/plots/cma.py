@@ -8,6 +8,7 @@ import numpy as np
 
 from workbench.history import History
 from workbench.plots import marks as m
+from workbench.plots import whose
 from workbench.plots.figure import empty, safe
 from workbench.plots.swarm import Plane
 from workbench.search.cma_why import CMAExplanation, Evolution, evolution, is_numeric, probabilities
@@ -37,9 +38,10 @@ def cma(history: History, why: CMAExplanation, plane: Plane) -> m.Dict:
         return _options(history, why, x, plane.axes[0])
     if y is None or not is_numeric(history, why, y):
         e = evolution(history, why, x)
-        return _with_sizes(_density(e), e, plane.axes[0], {"title": {"text": "density"}, "zeroline": False})
+        drawn = _with_sizes(_density(e), e, plane.axes[0], {"title": {"text": "density"}, "zeroline": False})
+        return _with_rows(drawn, e, history.x[:, [history.space.column(x)]])
     e = evolution(history, why, x, y)
-    return _with_sizes(_over_two(e), e, *plane.axes)
+    return _with_rows(_with_sizes(_over_two(e), e, *plane.axes), e, history.x[:, [history.space.column(k) for k in (x, y)]])
 
 
 def ellipse(mean: Array, covariance: Array, radius: float, n: int = 73) -> Array:
@@ -71,15 +73,23 @@ def _generation(e: Evolution, x: Array, y: Array, new_x: Array, new_y: Array) ->
     data = []
     if len(x):
         chosen = e.ranks < e.n_selected
-        points = m.dots(x, y, "last generation", m.GREY, size=9, hover="rank %{customdata}")
+        points = m.dots(x, y, "last generation", m.GREY, size=9, hover="%{text}")
         points["marker"] |= {"color": e.ranks + 1, "colorscale": "Cividis", "reversescale": True,
                              "line": {"color": m.GREY, "width": 1}}
-        data = [{**points, "customdata": e.ranks + 1},
-                {**m.dots(x[chosen], y[chosen], "selected", m.GREEN, size=15, symbol="circle-open",
-                          hover="selected: rank %{customdata}"), "customdata": e.ranks[chosen] + 1}]
+        words = [f"rank {k}" for k in (e.ranks + 1).tolist()]
+        data = [{**points, "text": words},
+                {**m.dots(x[chosen], y[chosen], "selected", m.GREEN, size=15, symbol="circle-open", hover="selected: %{text}"),
+                 "text": [w for w, on in zip(words, chosen, strict=True) if on]}]
     if len(new_x):
         data.append(m.dots(new_x, new_y, "this generation", m.ORANGE, size=9, symbol="circle-open", hover="told since"))
     return data
+
+
+def _with_rows(drawn: m.Dict, e: Evolution, told: Array) -> m.Dict:
+    """Say which rows of the history, whose places among the two parameters are ``told``, the points are."""
+    points = {"last generation": e.last, "this generation": e.waiting}
+    return {**drawn, "data": [whose.of_rows(t, whose.matching(points[t["name"]], told), keep="text" in t)
+                              if t["name"] in points else t for t in drawn["data"]]}
 
 
 def _density(e: Evolution) -> list[m.Dict]:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from workbench.history import History
 from workbench.plots import marks as m
+from workbench.plots import whose
 from workbench.plots.contour_fit import FEWEST, fitted
 from workbench.plots.coordinates import values_of
 from workbench.plots.figure import empty, safe
-from workbench.plots.history import FADED, use_log
+from workbench.plots.history import use_log
 from workbench.plots.model import CIVIDIS, axis
 from workbench.search.surrogate_why import SurrogateExplanation, slice_2d
 from workbench.space import Array, Choice, Space
@@ -95,7 +96,7 @@ def marks_of(trials: Trials, space: Space, name_x: str, name_y: str) -> Marks:
         by_loss = np.argsort(values_of(trials, both)[:, 0] * (-1 if trials.goals.directions[0] == "maximize" else 1))
         both = [both[i] for i in by_loss[:MAX_MARKS // 3]] + both[-2 * MAX_MARKS // 3:]
         both = list({t.number: t for t in both}.values())
-    u = np.array([[_unit(p, t, n) for p, n in ((px, name_x), (py, name_y))] for t in both]).reshape(-1, 2)
+    u = np.array([[place(p, t, n) for p, n in ((px, name_x), (py, name_y))] for t in both], dtype=float).reshape(-1, 2)
     return Marks(u[:, 0], u[:, 1], values_of(trials, both)[:, 0], both)
 
 
@@ -103,8 +104,10 @@ def _has(p: Any, t: Trial, name: str) -> bool:
     return name in t.config and (p.find(t.config[name]) is not None if isinstance(p, Choice) else True)
 
 
-def _unit(p: Any, t: Trial, name: str) -> float:
-    """Unit value; on a band of a choice the marks are spread a little, each always at the same place."""
+def place(p: Any, t: Trial, name: str) -> float | None:
+    """Unit value, None for none; on a band of a choice the marks are spread a little, each always at the same place."""
+    if not _has(p, t, name):
+        return None
     u = float(p.to_unit(t.config[name]))
     if isinstance(p, Choice):
         u += (t.number * GOLDEN % 1.0 - 0.5) * 0.6 / p.n_levels
@@ -139,7 +142,7 @@ def contour(trials: Trials, space: Space, name_x: str, name_y: str, found: Map |
               "height": HEIGHT, "xaxis": {**x, **hidden}, "yaxis": {**y, **hidden}, "hovermode": "closest",
               "shapes": _borders(space, name_x, name_y), "legend": m.LEGEND,
               "margin": {"l": 70, "r": 20, "t": 56, "b": 44}}
-    return {"data": data, "layout": layout}
+    return whose.labelled({"data": data, "layout": layout}, trials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,23 +223,20 @@ def _hatching(space: Space, at: Array, name_x: str, name_y: str) -> list[m.Dict]
 
 def _marks(dots: Marks, scale: Scale, brushed: frozenset[int] | None) -> list[m.Dict]:
     numbers = np.array([t.number for t in dots.trials])
-    on = np.array([brushed is None or t.number in brushed for t in dots.trials])
+    opacity = whose.faded(numbers, brushed)
     known = np.isfinite(dots.values)
     size = 9 if len(numbers) <= 150 else 7
     data = []
     if known.any():
-        shown = np.column_stack([numbers, dots.values])[known]
-        trace = m.dots(dots.x[known], dots.y[known], "results", m.GREY, size=size, legend=False,
-                       hover=f"trial %{{customdata[0]}}<br>{safe(scale.word)} %{{customdata[1]:.4g}}")
+        trace = m.dots(dots.x[known], dots.y[known], "results", m.GREY, size=size, legend=False)
         trace["marker"] = {"size": size, "color": scale(dots.values[known]), **scale.colours(), "colorbar": scale.bar(),
                            "line": {"color": scale.outlines(dots.values[known]), "width": 1.2},
-                           "opacity": np.where(on[known], 1.0, FADED)}
-        data.append({**trace, "customdata": shown})
+                           "opacity": opacity[known]}
+        data.append(whose.of_trials(trace, numbers[known]))
     if not known.all():
-        trace = m.dots(dots.x[~known], dots.y[~known], "no loss", m.RED, size=size, symbol="x-thin",
-                       hover="trial %{customdata}: no loss")
-        trace["marker"]["opacity"] = np.where(on[~known], 1.0, FADED)
-        data.append({**trace, "customdata": numbers[~known]})
+        trace = m.dots(dots.x[~known], dots.y[~known], "no loss", m.RED, size=size, symbol="x-thin")
+        trace["marker"]["opacity"] = opacity[~known]
+        data.append(whose.of_trials(trace, numbers[~known]))
     return data
 
 
@@ -246,9 +246,9 @@ def _rings(trials: Trials, dots: Marks, selected: int | None) -> list[m.Dict]:
                                        ({selected}, "picked", m.ORANGE, 21)):
         i = [k for k, t in enumerate(dots.trials) if t.number in numbers]
         if i:
-            ring = m.dots(dots.x[i], dots.y[i], name, color, size=size, symbol="circle-open", hover=name)
+            ring = m.dots(dots.x[i], dots.y[i], name, color, size=size, symbol="circle-open")
             ring["marker"]["line"]["width"] = 3
-            rings.append(ring)
+            rings.append(whose.of_trials(ring, [dots.trials[k].number for k in i]))
     return rings
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.plots import marks as m
+from workbench.plots import whose
 from workbench.plots.axes import Axis, axes_of
 from workbench.plots.figure import empty, safe
 from workbench.space import Array
@@ -131,7 +132,7 @@ def coordinates(trials: Trials, brush: Brush | None = None, brushed: frozenset[i
         some = np.flatnonzero(meant & rows if len(numbers) > 1 else meant)
         width = 3.5 if len(some) == 1 and on[some].all() else 1.8
         data += _lines(t, y, some, name, c, width, legend=True) if len(some) else []
-    return {"data": data, "layout": _layout(t, brush or {}, edges, said(t, rows, brushed))}
+    return whose.labelled({"data": data, "layout": _layout(t, brush or {}, edges, said(t, rows, brushed))}, trials)
 
 
 def said(t: Table, rows: NDArray[np.bool_], brushed: frozenset[int] | None) -> str:
@@ -185,16 +186,13 @@ def _lines(t: Table, y: Array, rows: NDArray[np.intp], name: str, color: str, wi
     gap = np.full((len(rows), 1), np.nan)
     lines = np.hstack([y[rows], gap])
     x = np.tile(np.arange(d + 1.0), len(rows))
-    who = np.repeat([[t.trials[i].number, t.losses[i]] for i in rows.tolist()], d + 1, axis=0)
-    common = {"customdata": who, "hovertemplate": "trial %{customdata[0]}<br>" + safe(t.axes[t.loss].label)
-              + " %{customdata[1]:.4g}<extra></extra>", "connectgaps": False}
-    trace = {**m.line(x, lines.ravel(), name, color, width=width, legend=legend), **common}
+    who = np.repeat([t.trials[i].number for i in rows.tolist()], d + 1)
+    trace = {**whose.of_trials(m.line(x, lines.ravel(), name, color, width=width, legend=legend), who), "connectgaps": False}
     known = np.isfinite(lines)
     left = np.hstack([np.zeros((len(rows), 1), bool), known[:, :-1]])
     right = np.hstack([known[:, 1:], np.zeros((len(rows), 1), bool)])
     alone = (known & ~left & ~right).ravel()
-    dots = {**m.dots(x[alone], lines.ravel()[alone], name, color, size=width + 2.5, legend=False), **common,
-            "customdata": who[alone]}
+    dots = whose.of_trials(m.dots(x[alone], lines.ravel()[alone], name, color, size=width + 2.5, legend=False), who[alone])
     return [trace, dots] if alone.any() else [trace]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from workbench.fidelity.curve_stop import LEVELS, CurveForecast
 from workbench.looks import OUTCOMES, Looks, Outcome
 from workbench.plots import marks as m
+from workbench.plots import whose
 from workbench.plots.figure import empty
 from workbench.trials import Trials
 
@@ -92,34 +93,48 @@ def of_trial(trials: Trials, looks: Looks, trial: int | None, which: int = -1) -
     some = looks.by_trial[chosen]
     sign = -1.0 if trials.maximize else 1.0
     curve = [(step, loss) for step, loss in trials.by_number[chosen].curve if not isinstance(loss, tuple)]
-    return forecast(curve, some[which], sign=sign, of=f"Trial {chosen} after {some[which].step}: ")
+    drawn = forecast(curve, some[which], sign=sign, of=f"Trial {chosen} after {some[which].step}: ")
+    data = [whose.of_trials(trace, np.full(len(trace["x"]), chosen), "step %{x:.0f}: %{y:.4g}")
+            if trace["name"] in ("seen", "what came") else trace for trace in drawn["data"]]
+    return whose.labelled({**drawn, "data": data}, trials)
 
 
 # ---- all looks ---------------------------------------------------------------------------------------------------------
 
 
-def all_looks(looks: Looks, delta: float, selected: int | None = None) -> dict[str, Any]:
-    """Draw P at each look over the step of the look, a line a trial, coloured by what this δ would have made of it."""
+def all_looks(looks: Looks, delta: float, selected: int | None = None, *, trials: Trials | None = None,
+              brushed: frozenset[int] | None = None) -> dict[str, Any]:
+    """Draw P at each look over the step of the look, a line a trial, coloured by what this δ would have made of it.
+
+    ``trials`` tell what stands in hover labels; trials that are not brushed fade.
+    """
     if not looks.by_trial:
         return empty(NONE, height=HEIGHT)
     judged = looks.judge(delta)
     data = []
     for outcome in OUTCOMES:
         some = [j.trial for j in judged if j.outcome == outcome]
-        if some:
-            data.append(_lines(looks, some, f"{outcome} ({len(some)})", COLORS[outcome]))
+        on = [k for k in some if brushed is None or k in brushed]
+        off = [k for k in some if k not in on]
+        name = f"{outcome} ({len(some)})"
+        if off:
+            faint = _lines(looks, off, name, COLORS[outcome])
+            data.append({**faint, "opacity": whose.FADED, "showlegend": not on})
+        if on:
+            data.append(_lines(looks, on, name, COLORS[outcome]))
     if selected in looks.by_trial:
         line = _lines(looks, [selected], f"trial {selected}", m.ORANGE)
         data.append({**line, "line": {"color": m.ORANGE, "width": 3}})
     stops = [(j.look, j) for j in judged if j.look is not None]
     if stops:
         x, y = np.array([look.step for look, _ in stops]), np.array([_p(look) for look, _ in stops])
-        data.append({**m.dots(x, y, "would stop here", m.RED, size=11, symbol="circle-open"), "hoverinfo": "skip",
-                     "hovertemplate": None, "customdata": np.array([j.trial for _, j in stops])})
+        rings, numbers = m.dots(x, y, "would stop here", m.RED, size=11, symbol="circle-open"), [j.trial for _, j in stops]
+        rings["marker"]["opacity"] = whose.faded(numbers, brushed)
+        data.append({**whose.of_trials(rings, numbers), "hoverinfo": "skip", "hovertemplate": None})
     line_at = max(delta, FEWEST_P)
     T = looks.by_trial[judged[0].trial][0].max_steps
     ticks = [1.0, 0.5, 0.1, 0.01, 0.001, FEWEST_P]
-    return {"data": data, "layout": {
+    drawn = {"data": data, "layout": {
         "title": m.title(finding(looks, delta)), "height": HEIGHT, "hovermode": "closest",
         "shapes": [m.level(line_at, m.RED, dash="dash")],
         "annotations": [{"xref": "x domain", "yref": "y", "x": 0.99, "y": math.log10(line_at), "text": f"δ = {delta:.2g}",
@@ -128,6 +143,7 @@ def all_looks(looks: Looks, delta: float, selected: int | None = None) -> dict[s
         "yaxis": {"title": {"text": f"P(better at {T})"}, "type": "log", "range": [math.log10(FEWEST_P) - 0.15, 0.15],
                   "tickvals": ticks, "ticktext": ["1", "0.5", "0.1", "0.01", "0.001", "≤ 0.0001"]},
         "legend": {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"}, "margin": {"l": 70, "r": 16, "t": 40, "b": 90}}}
+    return whose.labelled(drawn, Trials() if trials is None else trials)
 
 
 def finding(looks: Looks, delta: float) -> str:
@@ -147,14 +163,13 @@ def finding(looks: Looks, delta: float) -> str:
 
 def _lines(looks: Looks, some: list[int], name: str, color: str) -> m.Dict:
     """Several trials as one trace, with gaps between them."""
-    x, y, whose = list[float](), list[float](), list[int]()
+    x, y, numbers = list[float](), list[float](), list[int]()
     for trial in some:
         x += [*(float(look.step) for look in looks.by_trial[trial]), math.nan]
         y += [*(_p(look) for look in looks.by_trial[trial]), math.nan]
-        whose += [trial] * (len(looks.by_trial[trial]) + 1)
-    return {**m.line(np.array(x), np.array(y), name, color, width=1), "mode": "lines+markers", "connectgaps": False,
-            "marker": {"size": 6, "color": color}, "customdata": np.array(whose),
-            "hovertemplate": "trial %{customdata}, step %{x}: P = %{y:.2g}<extra></extra>"}
+        numbers += [trial] * (len(looks.by_trial[trial]) + 1)
+    trace = whose.of_trials(m.line(np.array(x), np.array(y), name, color, width=1), numbers, "step %{x}: P = %{y:.2g}")
+    return {**trace, "mode": "lines+markers", "connectgaps": False, "marker": {"size": 6, "color": color}}
 
 
 def _p(look: CurveForecast) -> float:

@@ -8,8 +8,9 @@ import numpy as np
 
 from workbench.fates import Fates
 from workbench.plots import marks as m
+from workbench.plots import whose
 from workbench.plots.figure import empty
-from workbench.plots.history import hover_text, use_log
+from workbench.plots.history import use_log
 from workbench.space import Array
 from workbench.trials import Trial, Trials
 
@@ -19,6 +20,7 @@ _FATES = {"running": m.ORANGE, "promoted": m.GREEN, "waiting": m.PURPLE, "finish
 MAX_CURVES = 60
 MAX_UNDER_A_SCHEDULER = 200  # most are short
 POINTS = 60  # of a curve in the crowd
+_AT = "step %{x}: %{y:.4g}"
 POINTS_ALONE = 400  # of one that is drawn by itself
 
 
@@ -37,7 +39,7 @@ def curves(trials: Trials, selected: int | None = None, brushed: frozenset[int] 
         return empty(f"Learning curves are drawn of one loss; this run has {len(trials.goals)}.")
     if not with_curve:
         return empty("No learning curve. An objective that yields one loss per epoch, or reports to Optuna, has one.")
-    alone = {"best": trials.best, "selected": trials.by_number.get(-1 if selected is None else selected)}
+    alone = {"best": trials.best, "picked": trials.by_number.get(-1 if selected is None else selected)}
     drawn = [t for t in alone.values() if t is not None and t.curve]
     order = with_curve if brushed is None else sorted(with_curve, key=lambda t: t.number in brushed)  # stable
     if scheduled:
@@ -49,7 +51,7 @@ def curves(trials: Trials, selected: int | None = None, brushed: frozenset[int] 
     data = [{**trace, "opacity": 0.25} for trace in _crowd(trials, off, "not brushed", m.GREY)]
     for state, color in colors.items():
         data += _crowd(trials, [t for t in on if _state(t, fates if scheduled else None) == state], state, color)
-    for name, color in (("best", m.GREEN), ("selected", m.RED)):
+    for name, color in (("best", m.GREEN), ("picked", m.RED)):
         t = alone[name]
         if t is not None and t.curve and (name == "best" or t is not trials.best):
             data.append(_one(trials, t, name, color))
@@ -67,7 +69,8 @@ def curves(trials: Trials, selected: int | None = None, brushed: frozenset[int] 
               "yaxis": {"title": {"text": "value" if trials.maximize else "loss"},
                         "type": "log" if use_log(finite) else "linear"},
               "legend": m.LEGEND, "margin": {"l": 60, "r": 16, "t": 56, "b": 44}}
-    return {"data": data, "layout": layout}
+    states = {k: f.status for k, f in fates.by_number.items()} if fates is not None and scheduled else None
+    return whose.labelled({"data": data, "layout": layout}, trials, states)
 
 
 def _points(trials: Trials, t: Trial, most: int) -> tuple[Array, Array]:
@@ -85,8 +88,7 @@ def _state(t: Trial, fates: Fates | None) -> str:
 def _crowd(trials: Trials, some: list[Trial], state: str, color: str) -> list[m.Dict]:
     """Draw several curves as one trace, with gaps between them, and those of one step as one of dots."""
     lines, points = [t for t in some if len(t.curve) > 1], [t for t in some if len(t.curve) == 1]
-    more = {"opacity": 1.0 if state == "running" else 0.55, "connectgaps": False,
-            "hovertemplate": "trial %{customdata}, step %{x}: %{y:.4g}<extra></extra>"}
+    more = {"opacity": 1.0 if state == "running" else 0.55, "connectgaps": False}
     data = []
     if lines:
         gap = np.array([np.nan])
@@ -95,17 +97,16 @@ def _crowd(trials: Trials, some: list[Trial], state: str, color: str) -> list[m.
         y = np.concatenate([a for _, values in parts for a in (values, gap)])
         numbers = np.concatenate([np.full(len(steps) + 1, t.number) for t, (steps, _) in zip(lines, parts, strict=True)])
         dash = "dot" if state in ("pruned", "stopped") else "solid"
-        data.append({**m.line(x, y, state, color, width=1.5, dash=dash), "customdata": numbers, **more})
+        data.append({**whose.of_trials(m.line(x, y, state, color, width=1.5, dash=dash), numbers, _AT), **more})
     if points:
         ends = [_points(trials, t, 1) for t in points]
         dots = m.dots(np.concatenate([x for x, _ in ends]), np.concatenate([y for _, y in ends]), state, color, size=5,
                       legend=not lines)
-        data.append({**dots, "customdata": np.array([t.number for t in points]), **more})
+        data.append({**whose.of_trials(dots, [t.number for t in points], _AT), **more})
     return data
 
 
 def _one(trials: Trials, t: Trial, name: str, color: str) -> m.Dict:
     steps, values = _points(trials, t, POINTS_ALONE)
     trace = m.line(steps, values, name, color, width=3)
-    return {**trace, "mode": "lines+markers" if len(steps) == 1 else "lines", "meta": t.number,
-            "text": hover_text(t), "hovertemplate": "%{text}<br>step %{x}: %{y:.4g}<extra></extra>"}
+    return {**whose.of_trials(trace, np.full(len(steps), t.number), _AT), "mode": "lines+markers" if len(steps) == 1 else "lines"}

@@ -16,6 +16,7 @@ from scipy.stats import rankdata
 
 from workbench.lanes import at_budgets
 from workbench.plots import marks as m
+from workbench.plots import whose
 from workbench.plots.figure import empty
 from workbench.plots.history import use_log
 from workbench.space import Array
@@ -66,7 +67,7 @@ def default_pair(found: Ranks) -> tuple[int, int] | None:
 
 
 def fidelity_ranks(trials: Trials, budgets: Sequence[int], pair: tuple[int, int] | None = None,
-                   selected: int | None = None) -> m.Dict:
+                   selected: int | None = None, brushed: frozenset[int] | None = None) -> m.Dict:
     """Draw the matrix, and the losses at two budgets against each other; ``pair`` holds positions in ``budgets``."""
     if len(budgets) < 2:
         return empty("Budgets are compared where a scheduler has two rungs or more.", height=HEIGHT)
@@ -87,14 +88,14 @@ def fidelity_ranks(trials: Trials, budgets: Sequence[int], pair: tuple[int, int]
     low, high = sorted(pair)
     shapes = [{"type": "rect", "xref": "x", "yref": "y", "x0": low - 0.49, "x1": low + 0.49, "y0": high - 0.49, "y1": high + 0.49,
                "line": {"color": m.ORANGE, "width": 2.5}}]
-    data = [matrix, *_dots(trials, found, low, high, selected)]
+    data = [matrix, *_dots(trials, found, low, high, selected, brushed)]
     grid = {"showgrid": False, "zeroline": False, "fixedrange": True}
     shown = np.array([v for t in data[1:] for axis in "xy" for v in t[axis]], dtype=float)
     log = "log" if use_log(shown[np.isfinite(shown)]) else "linear"
     what = "value" if trials.maximize else "loss"
     rho, n = found.rho[low, high], found.n[low, high]
     words = f"ρ = {_two(rho)} over {n} trials" if np.isfinite(rho) else f"{n} trials"
-    return {"data": data, "layout": {
+    return whose.labelled({"data": data, "layout": {
         "title": m.title("Do few steps rank trials as many do? Rank correlation"), "height": HEIGHT, "hovermode": "closest",
         "showlegend": False, "shapes": shapes, "margin": {"l": 52, "r": 22, "t": 56, "b": 48},
         "annotations": [*notes, {"xref": "x2 domain", "yref": "y2 domain", "x": 0, "y": 1.02, "xanchor": "left", "text": words,
@@ -103,18 +104,21 @@ def fidelity_ranks(trials: Trials, budgets: Sequence[int], pair: tuple[int, int]
                   "range": [-0.5, k - 1.5], **grid},
         "yaxis": {"tickvals": list(range(k)), "ticktext": names, "title": {"text": "steps"}, "range": [k - 0.5, 0.5], **grid},
         "xaxis2": {"domain": [0.57, 1], "anchor": "y2", "type": log, "title": {"text": f"{what} after {_steps(budgets[low])}"}},
-        "yaxis2": {"anchor": "x2", "type": log, "title": {"text": f"{what} after {_steps(budgets[high])}"}}}}
+        "yaxis2": {"anchor": "x2", "type": log, "title": {"text": f"{what} after {_steps(budgets[high])}"}}}}, trials)
 
 
-def _dots(trials: Trials, found: Ranks, low: int, high: int, selected: int | None) -> list[m.Dict]:
+def _dots(trials: Trials, found: Ranks, low: int, high: int, selected: int | None,
+          brushed: frozenset[int] | None) -> list[m.Dict]:
     both = np.flatnonzero(np.isfinite(found.losses[:, low]) & np.isfinite(found.losses[:, high]))
     sign = -1.0 if trials.maximize else 1.0
     x, y = sign * found.losses[both, low], sign * found.losses[both, high]
-    dots = {**m.dots(x, y, "trials", m.BLUE, axis="2", size=7, hover="trial %{customdata}: %{x:.4g}, then %{y:.4g}"),
-            "customdata": np.array([found.trials[i] for i in both])}
-    at = [i for i, k in enumerate(both) if found.trials[k] == selected]
-    ring = [m.dots(x[at], y[at], "selected", m.ORANGE, axis="2", size=15, symbol="circle-open", hover="selected")] if at else []
-    return [dots, *ring]
+    numbers = np.array([found.trials[i] for i in both])
+    then = f"%{{x:.4g}} after {_steps(found.budgets[low])}, %{{y:.4g}} after {_steps(found.budgets[high])}"
+    dots = m.dots(x, y, "trials", m.BLUE, axis="2", size=7)
+    dots["marker"]["opacity"] = whose.faded(numbers, brushed)
+    at = numbers == selected
+    rings = [m.dots(x[at], y[at], "picked", m.ORANGE, axis="2", size=15, symbol="circle-open")] if at.any() else []
+    return [whose.of_trials(dots, numbers, then), *(whose.of_trials(ring, numbers[at], then) for ring in rings)]
 
 
 def _two(rho: float) -> str:

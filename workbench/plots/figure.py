@@ -9,8 +9,10 @@ import plotly.graph_objects as go
 
 
 def figure(drawn: dict[str, Any]) -> go.Figure:
-    """Make a plotly figure of a dict with ``data`` and ``layout``."""
-    return go.Figure(data=drawn["data"], layout={"template": "plotly_white", **drawn["layout"]})
+    """Make a plotly figure of a dict with ``data`` and ``layout``, hover labels and all."""
+    from workbench.plots.whose import filled
+
+    return go.Figure(data=filled(drawn), layout={"template": "plotly_white", **drawn["layout"]})
 
 
 def safe(text: Any) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from workbench.plots import marks as m
+from workbench.plots import whose
 from workbench.plots.figure import empty, safe
-from workbench.plots.history import FADED, hover_text, thinned, use_log
+from workbench.plots.history import thinned, use_log
 from workbench.trials import Trial, Trials
 
 
@@ -36,7 +37,7 @@ def front(trials: Trials, selected: int | None = None, brushed: frozenset[int] |
             data.append(_staircase(trials, top))
     picked = [t for t in placed if t.number == selected]
     if picked:
-        ring = _dots(trials, picked, "selected", m.ORANGE, 19, None)
+        ring = _dots(trials, picked, "picked", m.ORANGE, 19, None)
         ring["marker"]["symbol"] = "circle-open"
         data.append(ring)
     x, y = (f"{safe(label)} ({'larger' if d == 'maximize' else 'smaller'} is better)"
@@ -46,15 +47,14 @@ def front(trials: Trials, selected: int | None = None, brushed: frozenset[int] |
     layout = {"title": m.title(title), "height": 340, "hovermode": "closest",
               "xaxis": {"title": {"text": x}, "type": kind[0]}, "yaxis": {"title": {"text": y}, "type": kind[1]},
               "legend": m.LEGEND, "margin": {"l": 60, "r": 16, "t": 56, "b": 44}}
-    return {"data": data, "layout": layout}
+    return whose.labelled({"data": data, "layout": layout}, trials)
 
 
 def _dots(trials: Trials, some: list[Trial], name: str, color: str, size: int, brushed: frozenset[int] | None) -> m.Dict:
     x, y = np.array([trials.values(t.losses)[:2] for t in some]).T
-    dots = m.dots(x, y, name, color, size=size, hover="%{text}")
-    dots["marker"]["opacity"] = np.array([0.8 if brushed is None or t.number in brushed else FADED for t in some])
-    texts = [f"{hover_text(t)}<br>values {', '.join(map(m.three, trials.values(t.losses)))}" for t in some]
-    return {**dots, "text": texts, "customdata": [t.number for t in some]}
+    dots, numbers = m.dots(x, y, name, color, size=size), [t.number for t in some]
+    dots["marker"]["opacity"] = whose.faded(numbers, brushed, 0.8)
+    return whose.of_trials(dots, numbers)
 
 
 def _staircase(trials: Trials, top: list[Trial]) -> m.Dict:

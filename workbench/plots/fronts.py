@@ -12,6 +12,7 @@ from workbench.history import History
 from workbench.losses import Goals
 from workbench.models.pareto import ranks
 from workbench.plots import marks as m
+from workbench.plots import whose
 from workbench.plots.evolution import gene_bars, gene_layout
 from workbench.plots.figure import safe
 from workbench.plots.history import use_log
@@ -80,7 +81,8 @@ def _results(at: Array, rank: NDArray[np.intp], why: NSGA2Explanation, last: int
                        "size": np.where(breeds, 10, 5), "opacity": np.where(breeds, 1.0, 0.5)}
     distance = dict(zip(why.population, why.distances.tolist(), strict=True))
     room = [f"<br>crowding distance {m.three(distance[i])}" if i in distance else "" for i in range(len(at))]
-    return {**dots, "text": [f"result {i + 1}, front {r + 1}{room[i]}" for i, r in enumerate(rank.tolist())]}
+    texts = [f"result {i + 1}, front {r + 1}{room[i]}" for i, r in enumerate(rank.tolist())]
+    return whose.of_rows({**dots, "text": texts}, np.arange(len(at)), keep=True)
 
 
 def _tournaments(at: Array, why: NSGA2Explanation) -> list[m.Dict]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from workbench.losses import Goals
 from workbench.plots import marks as m
+from workbench.plots import whose
 from workbench.plots.figure import safe
 from workbench.plots.history import use_log
 from workbench.search.ehvi_why import FrontSlice, percent
@@ -56,9 +57,11 @@ def _pair(s: FrontSlice, k: list[int], sign: Array, region: Array, axis: str) ->
     """One loss against another; what stands in the legend is said in the first picture alone."""
     first = not axis
     front, r, new = s.front[:, k] * sign, s.reference[k] * sign, s.predicted[k] * sign
-    seen = s.observed[np.isfinite(s.observed).all(axis=1)][:, k] * sign
+    rows = np.flatnonzero(np.isfinite(s.observed).all(axis=1))
+    seen = s.observed[rows][:, k] * sign
     data = [_dominated(s.front[:, k], s.reference[k], sign, axis)] if len(s.predicted) == 2 and len(front) else []
-    data.append(m.dots(seen[:, 0], seen[:, 1], "trials", m.GREY, axis=axis, size=6, legend=first, hover="%{x:.4g}, %{y:.4g}"))
+    trials = m.dots(seen[:, 0], seen[:, 1], "trials", m.GREY, axis=axis, size=6, legend=first, hover="%{x:.4g}, %{y:.4g}")
+    data.append(whose.of_rows(trials, rows))
     if len(s.path):
         path = s.path[:, k] * sign
         name = f"predicted along {safe(m.cut(s.name))}"
@@ -66,7 +69,8 @@ def _pair(s: FrontSlice, k: list[int], sign: Array, region: Array, axis: str) ->
         data.append({**line, "mode": "lines+markers", "marker": {"size": 4, "color": m.PURPLE},
                      "text": [safe(m.cut(v)) for v in s.path_values],
                      "hovertemplate": "%{text}: predicted %{x:.4g}, %{y:.4g}<extra></extra>"})
-    data.append(m.dots(front[:, 0], front[:, 1], "front", m.GREEN, axis=axis, size=9, legend=first, hover="%{x:.4g}, %{y:.4g}"))
+    best = m.dots(front[:, 0], front[:, 1], "front", m.GREEN, axis=axis, size=9, legend=first, hover="%{x:.4g}, %{y:.4g}")
+    data.append(whose.of_rows(best, whose.matching(s.front, s.observed)))
     data.append(m.dots(r[:1], r[1:], "reference point", m.GREY, axis=axis, size=9, symbol="square-open", legend=first,
                        hover="%{x:.4g}, %{y:.4g}<br>what lies beyond gains nothing"))
     edge = m.line(region[:, 0], region[:, 1], "next point, 95 %", m.RED, axis=axis, width=1.5, legend=False)

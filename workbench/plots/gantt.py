@@ -12,20 +12,29 @@ from typing import Any
 import numpy as np
 
 from workbench.plots import marks as m
+from workbench.plots import whose
 from workbench.plots.figure import empty
 from workbench.timeline import Stretch, Timeline
+from workbench.trials import Trials
 
 MAX_BARS = 500
 GOALS = ("#8c8c8c", "#5b6f9f", "#2b8cc4", "#009e73", "#b3a03a", "#e69f00", "#d55e00", "#cc79a7")  # few steps to many; repeated
 ROW_PX = 34
 
 
-def gantt(timeline: Timeline, selected: int | None = None) -> m.Dict:
-    """Draw who worked when; the title says which share of the workers' time was idle."""
-    return compared({"": timeline}, selected)
+def gantt(timeline: Timeline, selected: int | None = None, *, trials: Trials | None = None,
+          brushed: frozenset[int] | None = None) -> m.Dict:
+    """Draw who worked when; the title says which share of the workers' time was idle.
+
+    ``trials`` tell what stands in hover labels; the work on trials that are not brushed fades.
+    """
+    drawn = compared({"": timeline}, selected, brushed)
+    data = [whose.of_trials({**t, "hovertext": t["text"]}, t["customdata"], "%{hovertext}") for t in drawn["data"]]
+    data = [{k: v for k, v in t.items() if k != "text"} for t in data]
+    return whose.labelled({**drawn, "data": data}, Trials() if trials is None else trials)
 
 
-def compared(timelines: Mapping[str, Timeline], selected: int | None = None) -> m.Dict:
+def compared(timelines: Mapping[str, Timeline], selected: int | None = None, brushed: frozenset[int] | None = None) -> m.Dict:
     """Draw the workers of several runs above each other on one axis of time: ASHA beside a synchronous bracket, say."""
     drawn = {name: t for name, t in timelines.items() if t.stretches}
     if not drawn:
@@ -44,10 +53,18 @@ def compared(timelines: Mapping[str, Timeline], selected: int | None = None) -> 
     first = min((s.start for some in bars.values() for _, s, _ in some), default=0.0) if cut else 0.0
     last = max(t.now for t in drawn.values())
     width = float(np.clip(0.62 * ROW_PX * min(1.0, 10 / len(ticks)), 4, 20))
-    data = [_bars(bars[goal], goal, GOALS[k % len(GOALS)], width, (last - first) / 1500) for k, goal in enumerate(sorted(bars))]
+    data = []
+    for k, goal in enumerate(sorted(bars)):
+        on = [bar for bar in bars[goal] if brushed is None or bar[1].trial in brushed]
+        off = [bar for bar in bars[goal] if brushed is not None and bar[1].trial not in brushed]
+        if off:
+            faint = _bars(off, goal, GOALS[k % len(GOALS)], width, (last - first) / 1500)
+            data.append({**faint, "opacity": 0.2, "showlegend": not on})
+        if on:
+            data.append(_bars(on, goal, GOALS[k % len(GOALS)], width, (last - first) / 1500))
     chosen = [(row, s, end) for some in bars.values() for row, s, end in some if s.trial == selected]
     if chosen:
-        data.append({**_bars(chosen, 0, m.RED, width / 3, 0.0), "name": "selected"})
+        data.append({**_bars(chosen, 0, m.RED, width / 3, 0.0), "name": "picked"})
     height = 120 + round(ROW_PX * min(rows, 10))
     return {"data": data, "layout": {
         "title": m.title(_finding(drawn, cut)), "height": height, "hovermode": "closest",

@@ -8,21 +8,13 @@ from typing import Any
 import numpy as np
 
 from workbench.plots import marks as m
-from workbench.plots.figure import empty, safe
+from workbench.plots import whose
+from workbench.plots.figure import empty
 from workbench.trials import Trial, Trials
 
 _MARKS = {"complete": ("circle", m.BLUE), "pruned": ("line-ew", m.PURPLE), "failed": ("x-thin", m.RED),
           "interrupted": ("square-open", m.GREY)}
 MAX_DOTS = 300
-FADED = 0.12  # opacity of what is not brushed
-
-
-def hover_text(t: Trial) -> str:
-    """Say in the user's own names what a trial tried, for a hover label."""
-    shown = list(t.config.items())[:14]
-    lines = [f"{safe(k)} = {safe(m.three(v) if isinstance(v, float) else v)}" for k, v in shown]
-    more = [f"… {len(t.config) - 14} more"] if len(t.config) > 14 else []
-    return "<br>".join([f"<b>trial {t.number}</b> ({t.state})", *lines, *more])
 
 
 def history(trials: Trials, selected: int | None = None, brushed: frozenset[int] | None = None) -> dict[str, Any]:
@@ -45,18 +37,16 @@ def history(trials: Trials, selected: int | None = None, brushed: frozenset[int]
         if not rows:
             continue
         y = np.where(np.isfinite(values[rows]), values[rows], top)
-        hover = "%{text}" if state == "failed" else "%{text}<br>value %{y:.4g}"
-        dots = m.dots(place[rows].astype(float), y, state, color, size=8 if len(told) <= 100 else 6, symbol=symbol,
-                      hover=hover)
+        dots = m.dots(place[rows].astype(float), y, state, color, size=8 if len(told) <= 100 else 6, symbol=symbol)
+        numbers = [told[i].number for i in rows]
         if brushed is not None:
-            dots["marker"]["opacity"] = np.array([0.9 if told[i].number in brushed else FADED for i in rows])
-        data.append({**dots, "opacity": 0.8 if brushed is None else 1.0, "text": [hover_text(told[i]) for i in rows],
-                     "customdata": [told[i].number for i in rows]})
+            dots["marker"]["opacity"] = whose.faded(numbers, brushed, 0.9)
+        data.append({**whose.of_trials(dots, numbers), "opacity": 0.8 if brushed is None else 1.0})
     data += _best_line(told, values, place, maximize=trials.maximize)
     if trials.best is not None:
         data.append(_ring(place, told, values, trials.best.number, "best", m.GREEN, 15))
     if selected is not None and selected in trials.told:
-        data.append(_ring(place, told, values, selected, "selected", m.ORANGE, 19))
+        data.append(_ring(place, told, values, selected, "picked", m.ORANGE, 19))
     room = _room(len(told), trials)
     layout = {"title": m.title("Best so far"), "height": 340, "hovermode": "closest",
               "xaxis": {"title": {"text": "results, in the order told"}, "range": [1 - 0.015 * room, 1.015 * room]},
@@ -64,7 +54,7 @@ def history(trials: Trials, selected: int | None = None, brushed: frozenset[int]
                         "type": "log" if log else "linear"},
               "legend": m.LEGEND,
               "margin": {"l": 60, "r": 16, "t": 56, "b": 44}}
-    return {"data": data, "layout": layout}
+    return whose.labelled({"data": data, "layout": layout}, trials)
 
 
 def use_log(finite: np.ndarray[Any, Any]) -> bool:
@@ -104,5 +94,4 @@ def _best_line(told: list[Trial], values: Any, place: Any, *, maximize: bool) ->
 
 def _ring(place: Any, told: list[Trial], values: Any, number: int, name: str, color: str, size: int) -> m.Dict:
     i = next(k for k, t in enumerate(told) if t.number == number)
-    return m.dots(place[[i]].astype(float), values[[i]], name, color, size=size, symbol="circle-open",
-                  hover=f"{name}: trial {number}")
+    return whose.of_trials(m.dots(place[[i]].astype(float), values[[i]], name, color, size=size, symbol="circle-open"), [number])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from workbench.plots import marks as m
+from workbench.plots import whose
 from workbench.plots.figure import safe
 from workbench.search.latent_why import LatentMap
 
@@ -26,11 +27,12 @@ def latent(s: LatentMap, *, sign: float = 1.0) -> dict[str, Any]:
     tried = m.dots(s.tried[worked, 0], s.tried[worked, 1], "trials", m.GREY, size=10,
                    hover="%{text}<br>" + word + " %{marker.color:.4g}")
     tried["marker"] = {"color": sign * s.loss[worked], "size": 10, "line": {"color": "#ffffff", "width": 1.5}, **scale}
-    data = [{**cloud, "text": [safe(t) for t in s.background_labels]},
-            {**tried, "text": [safe(t) for t, ok in zip(s.tried_labels, worked, strict=True) if ok]}]
+    tried = {**tried, "text": [safe(t) for t, ok in zip(s.tried_labels, worked, strict=True) if ok]}
+    data = [{**cloud, "text": [safe(t) for t in s.background_labels]}, whose.of_rows(tried, np.flatnonzero(worked))]
     if not worked.all():
         failed = m.dots(s.tried[~worked, 0], s.tried[~worked, 1], "failed", m.GREY, size=9, symbol="x-thin", hover="%{text}")
-        data.append({**failed, "text": [safe(t) for t, ok in zip(s.tried_labels, worked, strict=True) if not ok]})
+        failed = {**failed, "text": [safe(t) for t, ok in zip(s.tried_labels, worked, strict=True) if not ok]}
+        data.append(whose.of_rows(failed, np.flatnonzero(~worked)))
     if len(s.candidates) > 1:
         data.append(m.dots(s.candidates[1:, 0], s.candidates[1:, 1], "other candidates", m.PURPLE, size=8,
                            symbol="circle-open", hover="a candidate of lower log-EI"))

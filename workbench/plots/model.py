@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from workbench.history import Drawn, Explanation, History
 from workbench.losses import Goals
 from workbench.models.acquisition import ALL_LABELS
-from workbench.plots import evolution
+from workbench.plots import evolution, whose
 from workbench.plots import marks as m
 from workbench.plots.cma import cma
 from workbench.plots.figure import empty, safe
@@ -64,13 +65,18 @@ def model(history: History, why: Explanation | None, name: str, name_y: str | No
         case LatentExplanation() if name_y in (None, name):
             return latent(latent_map(history, why), sign=sign)
         case SurrogateExplanation() if name_y is not None and name_y != name:
-            return surface(slice_2d(history, why, name, name_y), history.space, sign=sign)
+            both = np.isfinite(history.x[:, [history.space.column(k) for k in (name, name_y)]]).all(axis=1)
+            return surface(slice_2d(history, why, name, name_y), history.space, sign=sign, rows=np.flatnonzero(both))
         case SurrogateExplanation():
-            return posterior(slice_1d(history, why, name), history.space, sign=sign)
+            has = np.flatnonzero(np.isfinite(history.x[:, history.space.column(name)]))
+            return posterior(slice_1d(history, why, name), history.space, sign=sign, rows=has)
         case TPEExplanation():
             return tpe(densities(history, why, name), history.space)
         case BOHBExplanation():
-            return tpe(bohb_densities(history, why, name), history.space, where=why.where)
+            s = bohb_densities(history, why, name)
+            u = history.x[:, [history.space.column(name)]]
+            good, bad = (whose.matching(points[:, None], u) for points in (s.good_u, s.bad_u))
+            return tpe(replace(s, good_rows=good, bad_rows=bad), history.space, where=why.where)
         case OneScaleExplanation():
             seen = one_scale(history, why.rule)[0]
             return _on_scale(model(seen, why.inner, name, name_y, maximize=maximize, trials=trials), why)
@@ -138,8 +144,11 @@ def axis(space: Space, name: str) -> dict[str, Any]:
             "zeroline": False}
 
 
-def posterior(s: SurrogateSlice, space: Space, *, sign: float = 1.0) -> dict[str, Any]:
-    """Posterior mean, 95 % band and observations; the acquisition under them; the next point as a vertical line."""
+def posterior(s: SurrogateSlice, space: Space, *, sign: float = 1.0, rows: Any = None) -> dict[str, Any]:
+    """Posterior mean, 95 % band and observations; the acquisition under them; the next point as a vertical line.
+
+    ``rows``, if given, are the rows of the history that were observed.
+    """
     mean = sign * s.mean
     lower, upper = np.minimum(sign * s.lower, sign * s.upper), np.maximum(sign * s.lower, sign * s.upper)
     shown = sign * np.where(np.isfinite(s.observed_loss), s.observed_loss, np.nan)
@@ -157,8 +166,8 @@ def posterior(s: SurrogateSlice, space: Space, *, sign: float = 1.0) -> dict[str
     else:
         data = [*m.band(s.u, lower, upper, "95 %", m.BLUE), m.line(s.u, mean, "mean", m.BLUE),
                 *_filled(s.u, score, floor, name)]
-    data.append(m.dots(s.observed_u, shown, "observed", m.GREY, size=7,
-                       hover="observed %{y:.4g}<br>(its other parameters differ)"))
+    observed = m.dots(s.observed_u, shown, "observed", m.GREY, size=7, hover="observed %{y:.4g}<br>(its other parameters differ)")
+    data.append(observed if rows is None else whose.of_rows(observed, rows))
     layout = _two_rows(f"What the {s.model} believes along {safe(m.cut(s.name))}", axis(space, s.name),
                        "value" if sign < 0 else "loss", name)
     inside = np.isfinite(lower) & np.isfinite(upper)
@@ -211,7 +220,7 @@ def _two_rows(title: str, x: dict[str, Any], top: str, bottom: str) -> dict[str,
             "legend": m.LEGEND, "margin": {"l": 60, "r": 16, "t": 56, "b": 44}, "hovermode": "closest"}
 
 
-def surface(s: SurrogateSurface, space: Space, *, sign: float = 1.0) -> dict[str, Any]:
+def surface(s: SurrogateSurface, space: Space, *, sign: float = 1.0, rows: Any = None) -> dict[str, Any]:
     """Posterior mean and acquisition over two parameters, side by side, with observations and the next point."""
     px, py = space[s.name_x], space[s.name_y]
 
@@ -230,7 +239,7 @@ def surface(s: SurrogateSurface, space: Space, *, sign: float = 1.0) -> dict[str
     for k in ("", "2"):
         seen = m.dots(ox, oy, "observed", "#ffffff", axis=k, size=6, legend=False, hover="observed")
         seen["marker"]["line"] = {"color": "#111111", "width": 1}
-        data.append(seen)
+        data.append(seen if rows is None else whose.of_rows(seen, rows))
         if s.next_x is not None and s.next_y is not None:
             data.append(m.dots(unit(px, [s.next_x]), unit(py, [s.next_y]), "next point", m.RED, axis=k, size=12,
                                symbol="cross", legend=not k, hover="next point"))
@@ -256,11 +265,12 @@ def tpe(s: TPESlice, space: Space, *, where: str = "") -> dict[str, Any]:
         data = [m.area(s.u, s.good, good, m.BLUE), m.area(s.u, s.bad, bad, m.ORANGE),
                 {**m.area(s.u, s.ratio, ratio, m.GREEN), "yaxis": "y2"}]
     top = max(float(s.good.max(initial=0)), float(s.bad.max(initial=0))) or 1.0
-    for points, name, color, depth in ((s.good_u, "good trial", m.BLUE, 0.05), (s.bad_u, "bad trial", m.ORANGE, 0.11)):
+    for points, rows, name, color, depth in ((s.good_u, s.good_rows, "good trial", m.BLUE, 0.05),
+                                             (s.bad_u, s.bad_rows, "bad trial", m.ORANGE, 0.11)):
         ticks = m.dots(points, np.full(len(points), -depth * top), name, color, size=8, symbol="line-ns", legend=False,
                        hover=f"a {name}")
         ticks["marker"]["line"]["width"] = 1.5
-        data.append(ticks)
+        data.append(whose.of_rows(ticks, rows) if len(rows) == len(points) else ticks)
     data += _candidates(s)
     layout = _two_rows(f"{s.n_good} good and {s.n_bad} bad trials{where} along {safe(m.cut(s.name))}", axis(space, s.name),
                        "density", "l / g")

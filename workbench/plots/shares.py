@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from workbench.plots import marks as m
+from workbench.plots import whose
 from workbench.plots.figure import safe
 from workbench.search.fabolas_why import FabolasExplanation, ShareCurve, ShareSlices, percent
 from workbench.space import Array
@@ -18,8 +19,8 @@ ROOMS = {"": (0.52, 1.0), "2": (0.27, 0.46), "3": (0.0, 0.2)}
 def shares(s: ShareSlices, why: FabolasExplanation, *, sign: float = 1.0) -> dict[str, Any]:
     """Draw three rows over the share: losses with 95 %, seconds, and the gain per second of the chosen configuration."""
     both = [(s.chosen, "next configuration", m.RED)] + ([] if s.incumbent is None else [(s.incumbent, "best so far", m.BLUE)])
-    data: list[m.Dict] = [m.dots(s.share, _finite(sign * s.loss), "other trials", m.GREY, size=5,
-                                 hover="%{x:.3g} of the data: %{y:.4g}")]
+    others = m.dots(s.share, _finite(sign * s.loss), "other trials", m.GREY, size=5, hover="%{x:.3g} of the data: %{y:.4g}")
+    data: list[m.Dict] = [whose.of_rows(others, np.arange(len(s.share)))]
     for curve, name, color in both:
         data += _losses(curve, name, color, sign)
         data += _seconds(curve, name, color) if why.timed else []

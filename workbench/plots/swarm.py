@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from workbench.history import History
 from workbench.plots import marks as m
+from workbench.plots import whose
 from workbench.plots.figure import safe
 from workbench.search.differential_evolution import DEExplanation
 from workbench.search.particle_swarm import SwarmExplanation
@@ -64,14 +65,14 @@ def coloured(places: Array, losses: Array, name: str, *, sign: float, rows: NDAr
     """Draw results as dots whose colour is their loss; failed ones are grey."""
     shown = sign * np.where(np.isfinite(losses), losses, np.nan)
     dots = m.dots(places[:, 0], places[:, 1], name, m.GREY, axis=axis, size=size,
-                  hover="result %{customdata}<br>" + ("value" if sign < 0 else "loss") + " %{marker.color:.4g}")
+                  hover="%{text}<br>" + ("value" if sign < 0 else "loss") + " %{marker.color:.4g}")
     known = shown[np.isfinite(shown)]
     if len(known):
         low, high = (float(v) for v in np.quantile(known, (0.0, WORST) if sign > 0 else (1.0 - WORST, 1.0), method="nearest"))
         dots["marker"] |= {"color": shown, "colorscale": "Cividis", "reversescale": sign > 0, "cmin": low,
                            "cmax": high, "line": {"color": m.GREY, "width": 1},
                            "colorbar": {"title": {"text": "value" if sign < 0 else "loss"}, "thickness": 10, "len": 0.9}}
-    return {**dots, "customdata": np.asarray(rows) + 1}
+    return whose.of_rows({**dots, "text": [f"result {i + 1}" for i in rows]}, rows)
 
 
 def ring(place: Array, name: str, color: str, size: int = 17) -> m.Dict:

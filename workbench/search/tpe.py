@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -261,6 +261,8 @@ class TPESlice:
         What was suggested; None if not active.
     gamma, n_good, n_bad
         The split, in the group of this parameter.
+    good_rows, bad_rows
+        Rows of the history that the points come from, those of running trials after the others; nan where that is not known.
     """
 
     name: str
@@ -278,6 +280,8 @@ class TPESlice:
     gamma: float
     n_good: int
     n_bad: int
+    good_rows: Array = field(default_factory=lambda: np.empty(0))
+    bad_rows: Array = field(default_factory=lambda: np.empty(0))
 
 
 def densities(history: History, why: TPEExplanation, name: str, n: int = 200) -> TPESlice:
@@ -312,4 +316,5 @@ def densities(history: History, why: TPEExplanation, name: str, n: int = 200) ->
         candidates_u=none if used is None else why.candidates[:, column],
         scores=none if used is None else why.group_scores[:, used],
         next_u=next_u, next_value=None if next_u is None else param.from_unit(next_u),
-        gamma=why.gamma, n_good=len(trials.good), n_bad=len(trials.bad))
+        gamma=why.gamma, n_good=len(trials.good), n_bad=len(trials.bad),
+        good_rows=trials.good_rows.astype(float), bad_rows=trials.bad_rows.astype(float))

@@ -117,11 +117,15 @@ class GroupSplit:
         Good points, shape (n_good, g), and their losses.
     bad
         Bad points, shape (n_bad, g), pending ones last.
+    good_rows, bad_rows
+        Their rows in the history; a pending trial's row counts on after those of the finished ones.
     """
 
     good: Array
     good_losses: Array
     bad: Array
+    good_rows: NDArray[np.intp]
+    bad_rows: NDArray[np.intp]
 
     def densities(self, axes: tuple[Axis, ...], floor: float,
                   prior_weight: float) -> tuple[ParzenEstimator, ParzenEstimator]:
@@ -147,14 +151,16 @@ def split(history: History, group: Group, gamma: float, max_good: int) -> GroupS
     """
     columns = list(group.columns)
     x, y, pending = history.x[:, columns], history.y, history.pending[:, columns]
+    told, still = np.arange(len(y)), len(y) + np.arange(len(pending))
     if group.condition:
-        on = ~np.isnan(x[:, 0])
-        x, y, pending = x[on], y[on], pending[~np.isnan(pending[:, 0])]
+        on, waits = ~np.isnan(x[:, 0]), ~np.isnan(pending[:, 0])
+        x, y, pending, told, still = x[on], y[on], pending[waits], told[on], still[waits]
     if len(y) < 2:  # nothing to compare: l and g are the flat prior
-        nothing = np.empty((0, len(columns)))
-        return GroupSplit(nothing, np.empty(0), nothing)
+        nothing, none = np.empty((0, len(columns))), np.empty(0, dtype=int)
+        return GroupSplit(nothing, np.empty(0), nothing, none, none)
     n_good = min(math.ceil(gamma * len(y)), max_good, int((y < np.inf).sum()))
     rows = np.sort(np.argsort(y, kind="stable")[:n_good])  # in the order they were told, see neighbour_bandwidths
     is_bad = np.ones(len(y), dtype=bool)
     is_bad[rows] = False
-    return GroupSplit(x[rows], y[rows], np.concatenate([x[is_bad], pending]))
+    return GroupSplit(x[rows], y[rows], np.concatenate([x[is_bad], pending]), told[rows],
+                      np.concatenate([told[is_bad], still]))

@@ -6,26 +6,32 @@ from collections.abc import Sequence
 from typing import Any
 
 from workbench.events import Event
-from workbench.plots.contour import HEIGHT, Map, caption, contour, map_of
+from workbench.plots import marks as m
+from workbench.plots.contour import HEIGHT, Map, caption, contour, map_of, place
 from workbench.plots.figure import empty
 from workbench.search.surrogate_why import SurrogateExplanation
 from workbench.space import Space
 from workbench.trials import Trial, Trials
-from workbench_widgets.view import Selection
+from workbench_widgets.view import Box, BoxView, Interval, Selection
 from workbench_widgets.views.along import AlongView
 
 
-class ContourView(AlongView):
-    """Results over any two parameters, and the map of the search's own model, or of one that is fitted to the results."""
+class ContourView(AlongView, BoxView):
+    """Results over any two parameters, and the map of the search's own model, or of one that is fitted to the results.
+
+    A drag brushes the trials in a box, which stands for these two parameters when others are shown.
+    """
 
     every_s = 0.4
+    source = "contour"
 
     def __init__(self, trials: Trials | None = None, selection: Selection | None = None) -> None:
         self._map: tuple[Any, Map | None] | None = None  # for what it was made, and the map
+        self._shown: tuple[str, str] | None = None  # parameters of the newest box
         super().__init__(trials, selection)
 
-    def picture(self) -> dict[str, Any]:
-        """Return what was folded as a plain plotly dict."""
+    def drawn(self) -> dict[str, Any]:
+        """Return what was folded as a plain plotly dict, without boxes."""
         space, newest = self._space()
         if newest is None:
             return empty("The losses over two parameters. Press Start, or Step.", height=HEIGHT)
@@ -42,6 +48,35 @@ class ContourView(AlongView):
         """Forget what came later: these are all events so far."""
         self._map = None
         super().rewind(events)
+
+    def brush(self, x: Interval | None, y: Interval | None = None, *, add: bool = False) -> None:
+        """Select the trials between two bounds along the parameters that are shown now, in units of their ranges."""
+        space, _ = self._space()
+        self._shown = None if space is None or len(space) < 2 else self._axes(space)
+        super().brush(x, y, add=add)
+
+    def box(self, x: Interval | None, y: Interval | None) -> Box:
+        """Make a box over the parameters that are shown now."""
+        return Box(x, y, self._shown or ())
+
+    def on_screen(self, box: Box) -> bool:
+        """Whether a box is of the two parameters that are shown now."""
+        space, _ = self._space()
+        return space is not None and box.of == self._axes(space)
+
+    def inside(self, box: Box) -> set[int]:
+        """Return the trials whose marks lie in a box; one without a bounded parameter does not."""
+        space, _ = self._space()
+        if space is None or not all(name in space.params for name in box.of):
+            return set()
+        told = [t for k in list(self.trials.told) if (t := self.trials.by_number[k]).state != "interrupted"]
+        return {t.number for t in told if box.has(*(place(space[name], t, name) for name in box.of))}
+
+    def words_of(self, box: Box) -> str:
+        """Say where a box lies."""
+        space, _ = self._space()
+        found = [(name, i) for name, i in zip(box.of, (box.x, box.y), strict=True) if i is not None]
+        return ", ".join(f"{m.cut(name)} {_between(space, name, i)}" for name, i in found)
 
     def _content(self) -> dict[str, Any]:
         """Return what stands above the picture: the parameters, which are shown, and what the map drawn last is."""
@@ -95,3 +130,10 @@ class ContourView(AlongView):
         return None
 
 
+def _between(space: Space | None, name: str, interval: Interval) -> str:
+    """Write two ends of a stretch of a parameter's axis in the parameter's own values."""
+    if space is None or name not in space.params:
+        return ""
+    a, b = (space[name].from_unit(min(max(end, 0.0), 1.0)) for end in interval)
+    low, high = (m.three(v) if isinstance(v, float) else m.cut(v, 14) for v in (a, b))
+    return low if low == high else f"{low} – {high}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from workbench.events import Event
 from workbench.plots.axes import Axis
-from workbench.plots.coordinates import HEIGHT, Interval, coordinates, drawn_rows, said, snapped, table
+from workbench.plots.coordinates import HEIGHT, Brush, Interval, coordinates, drawn_rows, said, snapped, table
 from workbench.plots.figure import empty
 from workbench.trials import Trials
 from workbench_widgets.view import FigureView, Selection
@@ -21,11 +21,11 @@ class CoordinatesView(FigureView):
     """
 
     every_s = 0.3
+    source = "coordinates"
 
     def __init__(self, trials: Trials | None = None, selection: Selection | None = None) -> None:
         self.brushes: dict[str, tuple[Interval, ...]] = {}
         super().__init__(trials, selection)
-        self.live.observe(lambda change: self._dragged(change["new"]), "brushed")
         self.selection.listen(lambda _: self._heard())
         self.content = self._content()
 
@@ -79,11 +79,9 @@ class CoordinatesView(FigureView):
         if not t.trials:
             return {"axes": [], "brush": [], "n": None, "words": ""}
         rows = drawn_rows(t, self.selection.brushed, self.selection.trial)
-        known = {a.key: a for a in t.axes}
-        brush = [[k, f"{known[k].label}: {' or '.join(_words(known[k], i) for i in intervals)}"]
-                 for k, intervals in self.brushes.items() if k in known]
         brushed = self.selection.brushed
-        return {"axes": [_entry(a) for a in t.axes], "brush": brush, "n": None if brushed is None else len(brushed),
+        return {"axes": [_entry(a) for a in t.axes], "brush": _chips(t.axes, self.brushes),
+                "n": None if brushed is None else len(brushed),
                 "words": said(t, rows, brushed)}
 
     def _dragged(self, drag: dict[str, Any]) -> None:
@@ -101,14 +99,22 @@ class CoordinatesView(FigureView):
 
     def _select(self) -> None:
         if not self.brushes:
-            self.selection.brush(None)
+            self.selection.brush(None, self.source)
             return
         t = table(self.trials)
-        self.selection.brush(t.numbers(t.inside(self.brushes)))
+        words = ", ".join(text for _, text in _chips(t.axes, self.brushes))
+        self.selection.brush(t.numbers(t.inside(self.brushes)), self.source, words)
 
     def _heard(self) -> None:
-        if self.selection.brushed is None:  # somebody else lifted the brush
+        if self.brushes and self.source not in self.selection.brushes:  # somebody else lifted the brush
             self.brushes = {}
+
+
+def _chips(axes: list[Axis], brushes: Brush) -> list[list[str]]:
+    """Key of each brushed axis, and in words what is brushed on it."""
+    known = {a.key: a for a in axes}
+    return [[k, f"{known[k].label}: {' or '.join(_words(known[k], i) for i in intervals)}"]
+            for k, intervals in brushes.items() if k in known]
 
 
 def _entry(axis: Axis) -> dict[str, Any]:

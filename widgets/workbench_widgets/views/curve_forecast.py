@@ -64,7 +64,7 @@ class LooksView(_OfLooks):
 
     def picture(self) -> dict[str, Any]:
         """Return what was folded as a plain plotly dict."""
-        return all_looks(self.looks, self.delta, self.selection.trial)
+        return all_looks(self.looks, self.delta, self.selection.trial, trials=self.trials, brushed=self.selection.brushed)
 
     def show(self) -> None:
         """Send the picture, and the words beside it."""

@@ -29,7 +29,7 @@ class FidelityRanksView(FatesView):
 
     def picture(self) -> dict[str, Any]:
         """Return what was folded as a plain plotly dict."""
-        return fidelity_ranks(self.trials, self.fates.budgets, self._pair, self.selection.trial)
+        return fidelity_ranks(self.trials, self.fates.budgets, self._pair, self.selection.trial, self.selection.brushed)
 
     def _clicked(self, click: dict[str, Any]) -> None:
         super()._clicked(click)

@@ -38,4 +38,4 @@ class GanttView(FigureView):
 
     def picture(self) -> dict[str, Any]:
         """Return what was folded as a plain plotly dict."""
-        return gantt(self.timeline, self.selection.trial)
+        return gantt(self.timeline, self.selection.trial, trials=self.trials, brushed=self.selection.brushed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.history import Drawn
+from workbench.plots import whose
 from workbench.plots.figure import empty
 from workbench.plots.model import HEIGHT, model, without
 from workbench.search.cma_why import CMAExplanation
@@ -49,8 +50,10 @@ class ModelView(AlongView):
         if isinstance(trial.why, Drawn) or trial.why is None or not len(space):
             return without(trial.why)
         x, y = self._axes(space)
-        return model(self._replay.history_before(trial.number), trial.why, x, y, maximize=self.trials.maximize,
-                     trials=self.trials)
+        drawn = model(self._replay.history_before(trial.number), trial.why, x, y, maximize=self.trials.maximize,
+                      trials=self.trials)
+        return whose.named(drawn, self.trials, self._replay.trials_before(trial.number), brushed=self.selection.brushed,
+                           selected=self.selection.trial)
 
     def _axes(self, space: Space) -> tuple[str, str | None]:
         x, y = self._along

@@ -63,7 +63,8 @@ class TrialsView(Paced):
                 "faded": [] if brushed is None else [tr.number for tr in shown if tr.number not in brushed],
                 "page": page, "pages": pages, "by": self._by, "down": self._down, "total": len(order),
                 "best": [tr.number for tr in shown if tr.number in top],
-                "value": ", ".join(self.trials.goals.labels) or "value", "picked": self.selection.trial}
+                "value": ", ".join(self.trials.goals.labels) or "value", "picked": self.selection.trial,
+                "pinned": self.selection.pinned}
 
     def _value(self, tr: Trial) -> Any:
         match self._by:
