@@ -75,6 +75,14 @@ def make_child(parent: Run, space: Space | None = None, *, fixed: Mapping[str, A
     return child
 
 
+def foresee(parent: Run, space: Space | None = None, *, fixed: Mapping[str, Any] | None = None,
+            import_trials: Literal["near", "exact"] = "near") -> tuple[Space | None, Descent]:
+    """Say what a child would search, and how many trials it would begin with, without making it; see ``Run.child``."""
+    whole, held = spaces_of(parent, space, fixed)
+    known, left_out = _imports(parent, whole, held, WITHIN[import_trials])
+    return whole if held is None else held.searched, Descent(parent.name, parent.where, parent.seed, len(known), left_out)
+
+
 # ---- spaces --------------------------------------------------------------------------------------------------------------
 
 

@@ -76,7 +76,7 @@ def evidence(trials: Trials, space: Space, *, loss: int | str | None = None, bud
     live = [t for t in list(trials.by_number.values()) if t.state == "running" and (t.curve or t.curves)]
     shown = [t for t in [*known, *live] if fits(space, t.config)]
     rows = space.to_unit([t.config for t in shown]) if shown else np.empty((0, len(space)))
-    budgets = (budget,) if budget is not None else _budgets(trials)
+    budgets = (budget,) if budget is not None else budgets_of(trials)
     if budget is not None:
         _check_budget(budget, shown, k)
     if budgets:
@@ -144,8 +144,8 @@ def _at(t: Trial, budgets: tuple[int, ...], k: int) -> Array:
     return found
 
 
-def _budgets(trials: Trials) -> tuple[int, ...]:
-    """Steps at which trials can be compared: the scheduler's, else those at which trials ended; none if all ran to their end."""
+def budgets_of(trials: Trials) -> tuple[int, ...]:
+    """Return the steps at which trials can be compared: the scheduler's, else those at which trials ended; none if all ran to their end."""
     known: Sequence[Trial] = [t for t in list(trials.by_number.values()) if t.curve or t.curves]
     scheduler = None if trials.started is None else schedulers.from_json(trials.started.scheduler or None)
     budgets = () if scheduler is None else scheduler.schedule().budgets
