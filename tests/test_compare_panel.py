@@ -111,6 +111,10 @@ def test_a_comparison_shows_its_groups_in_a_panel_that_is_made_once():
     assert c._panel is panel
     assert [r["group"] for r in panel.content["rows"]] == ["mine", "mine", "theirs"]
     assert "on digits" in panel.live.spec["layout"]["title"]["text"]
+    told(panel, cmd="together", on=False)
+    assert len({r["group"] for r in panel.content["rows"]}) == 3
+    told(panel, cmd="together", on=True)
+    assert [r["group"] for r in panel.content["rows"]] == ["mine", "mine", "theirs"]
     panel.close()
 
 
@@ -200,7 +204,7 @@ def test_named_runs_are_offered_and_added_by_name(make, here):
     assert panel.content["names"] == ["second"]
     told(panel, cmd="add", name="third")
     until(lambda: "no run 'third'" in panel.said.get("text", ""))
-    assert panel.content["adding"] is False
+    until(lambda: panel.content["adding"] is False)
     third = wb.optimize(lambda c: c["x"], SPACE, algorithm=wb.Random(), n_trials=1, seed=0, name="third")
     third.start().wait(20)
     third.close()

@@ -84,6 +84,7 @@ class ComparePanel(anywidget.AnyWidget):
         self._dirty, self._drawn_at = True, -1e9
         self._closed = threading.Event()
         self._looking: threading.Thread | None = None
+        self._given = {m: m.group for m in self._fixed}  # groups that a comparison came with
         self._settle()
         check_alike(self.members)
         if front:
@@ -192,6 +193,7 @@ class ComparePanel(anywidget.AnyWidget):
                 self.members.remove(found)
                 self._off.discard(found)
                 self._fixed.discard(found)
+                self._given.pop(found, None)
                 self._altered()
             case {"cmd": "check", "run": str(label), "on": bool(on)} if (found := self._found(label)) is not None:
                 (self._off.discard if on else self._off.add)(found)
@@ -201,7 +203,9 @@ class ComparePanel(anywidget.AnyWidget):
                 self._settle()
             case {"cmd": "together", "on": bool(on)}:
                 self._together = on
-                self._fixed.clear()
+                self._fixed = set(self._given) if on else set()
+                for member in self._fixed:
+                    member.group = self._given[member]
                 self._settle()
             case {"cmd": "names"}:
                 self._names = named_runs.names()
@@ -290,11 +294,11 @@ class ComparePanel(anywidget.AnyWidget):
                 content = self._content()
                 if content != self.content:
                     self.content = content
-            self.ack += n
         if due:
             assert self.live is not None
             self.live.update(self._picture())
             self._drawn_at += 3 * (time.monotonic() - began)  # what is costly is drawn less often
+        self.ack += n
 
     def _open(self) -> None:
         self._names = named_runs.names()
