@@ -5,6 +5,8 @@ import re
 
 from playwright.sync_api import expect
 
+from tests.browser.test_accessibility import check
+
 RUN = """
 import math, time
 import workbench as wb
@@ -142,3 +144,15 @@ def test_a_saved_log_is_replayed_without_its_run(notebook):
     button(page, "to the end").click()
     dots(page, 24)
     notebook.both(page, "-end")
+
+
+def test_bar_and_answers_have_names_roles_and_contrast(notebook):
+    page = notebook([RUN, "run"])
+    button(page, "▸ Replay").click()
+    for _ in range(3):
+        button(page, "◂ trial").click()
+    button(page, "▸ What would another algorithm have suggested here?").click()
+    button(page, "Ask").click()
+    expect(out(page).locator("table.wb-answers tbody tr")).to_have_count(6, timeout=60_000)
+    page.wait_for_timeout(800)
+    check(notebook, page, ".wb-panel")
