@@ -212,6 +212,11 @@ def test_the_kind_of_a_column(values, kind, usable):
     assert usable or column.why
 
 
+def test_a_category_that_is_there_or_missing_teaches_something_and_a_filled_in_number_does_not():
+    assert describe("c", pd.Series(["x", None, "x", None])).why == ""
+    assert describe("c", pd.Series([1.0, None, 1.0])).why == "All its values are the same."
+
+
 def test_small_histograms_count_every_value():
     number = describe("c", pd.Series(np.linspace(0, 5, 100)))
     assert (sum(number.bars), number.low, number.high) == (100, 0.0, 5.0)

@@ -18,9 +18,9 @@ function sourceOf(model, send, field) {
     example: field("data", "Set", pick("example"), "A data set that comes with scikit-learn"),
     kernel: field("data", "Table", pick("kernel"), "DataFrames and arrays of two dimensions; the list follows the notebook"),
     csv: field("data", "Path", path, "Path of a CSV file, from the notebook's folder; files are offered while you type"),
-    objective: field("objective", "Objective", pick("objective"), "Functions of this notebook that take a configuration; the list follows the notebook"),
+    objective: field("objective", "Function", pick("objective"), "Functions of this notebook that take a configuration; the list follows the notebook"),
   };
-  const file = h("input", { type: "file", accept: ".csv,.tsv,.txt,.data,.gz", className: "wb-unseen", tabIndex: -1, ariaHidden: "true", onchange: () => { if (file.files[0]) upload(file.files[0]); file.value = ""; } });
+  const file = h("input", { type: "file", accept: ".csv,.tsv,.txt,.data,.gz", className: "wb-unseen", tabIndex: -1, ariaHidden: "true", ariaLabel: "File to upload", title: "File to upload", onchange: () => { if (file.files[0]) upload(file.files[0]); file.value = ""; } });
   const browse = h("button", { type: "button", textContent: "Upload…", title: "Send a file of your computer to the kernel; it is kept in uploads/", onclick: () => file.click() });
   const again = h("button", { type: "button", textContent: "Read again", title: "Read the file once more: it has changed", onclick: () => send({ cmd: "data", kind: "csv", name: path.value }, fields.csv) });
   const coming = h("span", { className: "wb-hint", role: "status" });

@@ -361,7 +361,7 @@ def kind_of(values: pd.Series[Any]) -> Kind:
 
 
 def _against(kind: Kind, there: pd.Series[Any], distinct: int, n: int) -> str:
-    if distinct == 1:
+    if distinct == 1 and (kind == "number" or len(there) == n):  # a missing category is one of its own
         return "All its values are the same."
     if kind == "number":
         whole = pd.api.types.is_integer_dtype(there)
