@@ -321,7 +321,7 @@ class Comparison:
         rows = self._blocks({g: self.groups[g] for g in begun})
         if rows is not None and (rows := [row for row in rows if all(m in begun[m.group] for m in row)]):
             best = np.array([self._best(row, x, at) for row in rows])  # (blocks, groups, positions)
-            means = np.array([ranked(best[:, :, j]).mean(axis=0) for j in range(len(at))])
+            means = ranked(best).mean(axis=0).T
         else:
             curves = [self._best(ms, x, at) for ms in begun.values()]
             means = np.array([[1 + sum(a12(b[:, j], a[:, j]) for b in curves if b is not a) for a in curves]

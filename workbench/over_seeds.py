@@ -50,8 +50,8 @@ def mean_and_error(curves: Array) -> Array:
 # ---- ranks and effect sizes --------------------------------------------------------------------------------------------
 
 def ranked(final: Array) -> Array:
-    """Rank the algorithms within each seed, 1 = best, ties shared; shape of ``final``."""
-    return np.array([rankdata(row) for row in final]).reshape(final.shape)
+    """Rank the algorithms (second axis) within each seed (first axis), 1 = best, ties shared; shape of ``final``."""
+    return np.asarray(rankdata(final, axis=1)) if final.size else np.empty(final.shape)
 
 
 def difference(a: Array, b: Array) -> Array:
