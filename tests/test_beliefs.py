@@ -12,7 +12,16 @@ from scipy.stats import kstest, truncnorm
 import workbench as wb
 from tests.space_strategies import spaces
 from workbench.errors import SpaceError
-from workbench.search.beliefs import FLOOR, Beliefs, as_prior, check_prior, within_space
+from workbench.search.beliefs import (
+    FLOOR,
+    Beliefs,
+    as_prior,
+    check_prior,
+    takes_prior,
+    whole_prior,
+    with_prior,
+    within_space,
+)
 
 SPACE = wb.Space(lr=wb.Float(1e-5, 1e-1, log=True), x=wb.Float(-1, 3), n=wb.Int(1, 300, log=True), few=wb.Int(0, 3),
                  optimizer=wb.Choice("sgd", "adam", "lamb"), size=wb.Choice("s", "m", "l", ordered=True),
@@ -237,3 +246,19 @@ def test_within_a_part_of_the_space_only_what_is_about_it_counts():
     assert within_space(wb.Random(), part) == wb.Random()
     assert within_space(wb.OneScale(wb.TPE(prior=SAID)), part) == wb.OneScale(wb.TPE(prior={"x": SAID["x"]}))
     check_prior(wb.Random(), part)
+
+
+@pytest.mark.parametrize("algorithm", [wb.GPBO(), wb.TPE(), wb.OneScale(wb.TPE())])
+def test_an_algorithm_that_takes_a_prior_is_given_another_one_and_none(algorithm):
+    assert takes_prior(algorithm)
+    told = with_prior(algorithm, {"x": 0.5})
+    assert whole_prior(told) == as_prior({"x": 0.5})
+    assert with_prior(told, None) == algorithm
+    assert with_prior(told, {"x": 0.5}) == told
+
+
+def test_an_algorithm_that_takes_no_prior_stays_as_it_is():
+    algorithm = wb.OneScale(wb.CMAES())
+    assert not takes_prior(algorithm)
+    assert with_prior(algorithm, {"x": 0.5}) is algorithm
+    assert whole_prior(algorithm) == ()

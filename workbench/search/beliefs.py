@@ -36,7 +36,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -82,6 +82,17 @@ def as_prior(said: Mapping[str, Any] | Sequence[Any] | None) -> Prior:
         if names.count(name) > 1:
             raise SpaceError(f"a prior names {name!r} twice. Give all its likely values at once, with weights.")
     return prior
+
+
+def as_said(prior: Prior) -> dict[str, Any]:
+    """Write a prior as a user says it, the way back from ``as_prior``: of one thing its weight does not matter."""
+    out: dict[str, Any] = {}
+    for name, things in prior:
+        weights: dict[Any, float] = {}
+        for thing, weight in things:
+            weights[thing] = weights.get(thing, 0.0) + weight
+        out[name] = weights if len(weights) > 1 else next(iter(weights), {})
+    return out
 
 
 def _said(name: str, what: Any) -> Said:
@@ -274,6 +285,29 @@ def prior_of(algorithm: Any) -> Prior:
     """Return what a user said to an algorithm: its attribute ``prior`` if that is a tuple, as ``as_prior`` makes it."""
     prior = getattr(algorithm, "prior", ())
     return prior if isinstance(prior, tuple) else ()
+
+
+def takes_prior(algorithm: Any) -> bool:
+    """Whether an algorithm, or one that it asks, can be told a prior."""
+    return (is_dataclass(algorithm) and isinstance(getattr(algorithm, "prior", None), tuple)) or (
+        (asked := getattr(algorithm, "algorithm", None)) is not None and takes_prior(asked))
+
+
+def whole_prior(algorithm: Any) -> Prior:
+    """Return what a user said to an algorithm, or to the one that it asks."""
+    asked = getattr(algorithm, "algorithm", None)
+    return prior_of(algorithm) or (() if asked is None else whole_prior(asked))
+
+
+def with_prior(algorithm: Any, prior: Mapping[str, Any] | Sequence[Any] | None) -> Any:
+    """Return the algorithm with this prior in the place of its own; one that takes none is returned as it is."""
+    said = as_prior(prior)
+    asked = getattr(algorithm, "algorithm", None)
+    if asked is not None and takes_prior(asked):
+        return replace(algorithm, algorithm=with_prior(asked, said))
+    if not takes_prior(algorithm) or algorithm.prior == said:
+        return algorithm
+    return replace(algorithm, prior=said)
 
 
 def check_prior(algorithm: Any, space: Space) -> None:
