@@ -26,7 +26,9 @@ from workbench.timeline import Timeline
 from workbench.trials import Trials
 from workbench_widgets.assets import script, styles
 from workbench_widgets.compare_panel import ComparePanel
+from workbench_widgets.export_panel import ExportPanel
 from workbench_widgets.family import Family
+from workbench_widgets.last_state import LastState
 from workbench_widgets.playhead import Playhead
 from workbench_widgets.pump import pump
 from workbench_widgets.replay_bar import ReplayBar
@@ -114,6 +116,7 @@ class RunPanel(anywidget.AnyWidget):
     said = t.Dict().tag(sync=True)  # the answer to the last command that could not be obeyed
     ack = t.Int().tag(sync=True)  # commands carried out
     parts = t.Dict().tag(sync=True, **ipywidgets.widget_serialization)
+    last_state = t.Unicode().tag(sync=True)  # by which the page finds the output that it hides while there is a panel
 
     def __init__(self, run: Run | Recording, selection: Selection | None = None) -> None:
         self.run, self.selection = run, selection or Selection()
@@ -153,6 +156,7 @@ class RunPanel(anywidget.AnyWidget):
                 self.editor.observe(lambda _: pump.ask(self), "wish")
         self.trial_page = TrialPage(run, self.trials, self.selection, self.fates, self.timeline)
         self.pages: dict[str, Page] = {"trial": self.trial_page, "compare": ComparePanel([run], front=False)}  # tabs by name
+        self.pages["export"] = ExportPanel(run, front=False)
         parts |= self.pages
         recorded = isinstance(run, Recording)
         self.playhead = Playhead(run.log, len(first), self._take, self._rewind)
@@ -171,6 +175,7 @@ class RunPanel(anywidget.AnyWidget):
                          model=self.model_view.content, fidelity=self._fidelity(),
                          coordinates=self.coordinates_view.content, contour=self.contour_view.content,
                          brush=chips(self.trials, self.selection, self.coordinates_view), link=self.selection.link)
+        self._last_state = LastState(run._repr_html_, self.figures["progress"].live)
         self.table_view.touch()
         self.on_msg(lambda _, message, __: self.command(message))
         answer_at_once(self)
@@ -256,6 +261,7 @@ class RunPanel(anywidget.AnyWidget):
             self.ack += n
         for view in (*self._forms, *self._embedded):
             view.draw()
+        self._last_state.follow((len(self.run.log), self.run.state), rests=self.run.state not in ACTIVE)
         self._put(model=self.model_view.content, coordinates=self.coordinates_view.content, contour=self.contour_view.content,
                   fidelity=self._fidelity(), brush=chips(self.trials, self.selection, self.coordinates_view))
 
@@ -327,8 +333,13 @@ class RunPanel(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         self.figures["progress"].live.push_once()
+        apart = self._last_state.publish()
+        if apart:
+            self.last_state = self._last_state.key
         bundle = super()._repr_mimebundle_(**kwargs)
         data, meta = bundle if isinstance(bundle, tuple) else (bundle, {})
+        if apart:
+            return {**(data or {}), "text/plain": "The panel of the run needs a running kernel."}, meta
         return {**(data or {}), "text/plain": repr(self.run), "text/html": self.run._repr_html_()}, meta
 
 
