@@ -44,7 +44,7 @@ def export(page):
 def download(page, panel, thing, tmp_path, kind=None):
     panel.get_by_role("radio", name=thing, exact=True).check()
     if kind:
-        panel.get_by_label("as", exact=True).select_option(kind)
+        panel.get_by_label("Kind of file").select_option(kind)
     with page.expect_download() as waiting:
         panel.get_by_role("button", name="Download", exact=True).click()
     got = waiting.value
@@ -78,7 +78,7 @@ def test_every_kind_of_file_comes_out_whole(notebook, tmp_path):
 
     panel.get_by_role("radio", name="Picture", exact=True).check()
     page.wait_for_function("document.querySelector('.wb-previewed .js-plotly-plot')?.data?.length > 1")
-    panel.get_by_label("picture", exact=True).select_option("contour")
+    panel.get_by_label("Which picture").select_option("contour")
     page.wait_for_function("document.querySelector('.wb-previewed .js-plotly-plot')?.data?.some(t => t.name === 'map')")
     both(notebook, page, "figure")
     png = download(page, panel, "Picture", tmp_path, "png")
@@ -87,7 +87,7 @@ def test_every_kind_of_file_comes_out_whole(notebook, tmp_path):
     notebook.dark(page)
     svg = download(page, panel, "Picture", tmp_path, "svg").read_text()
     assert "<svg" in svg
-    assert re.search(r"fill: rgb\(17, 17, 17\)", svg)  # the dark theme's paper, not a transparent one
+    assert re.search(r"fill: rgb\(33, 33, 33\)", svg)  # the dark theme's paper, not a transparent one
     notebook.light(page)
     html = download(page, panel, "Picture", tmp_path, "html").read_text()
     assert "plotly.js v" in html
@@ -100,7 +100,7 @@ def test_every_kind_of_file_comes_out_whole(notebook, tmp_path):
     both(notebook, page, "model")
 
     # saved beside the notebook, and not over a file without being told so
-    panel.get_by_label("file", exact=True).fill("mine.joblib")
+    panel.get_by_label("File name").fill("mine.joblib")
     panel.get_by_role("button", name="Save beside the notebook").click()
     expect(panel.locator(".wb-given")).to_contain_text("mine.joblib.json says what it is")
     assert {"mine.joblib", "mine.joblib.json"} <= {p.name for p in page.file.parent.iterdir()}
@@ -109,8 +109,8 @@ def test_every_kind_of_file_comes_out_whole(notebook, tmp_path):
     panel.get_by_role("button", name="Replace").click()
     expect(panel.locator(".wb-given")).to_contain_text("Saved")
     panel.get_by_role("radio", name="Picture", exact=True).check()
-    panel.get_by_label("as", exact=True).select_option("png")
-    panel.get_by_label("file", exact=True).fill("none/x.png")
+    panel.get_by_label("Kind of file").select_option("png")
+    panel.get_by_label("File name").fill("none/x.png")
     panel.get_by_role("button", name="Save beside the notebook").click()
     expect(panel.locator(".wb-given.wb-bad")).to_contain_text("there is no folder")
 

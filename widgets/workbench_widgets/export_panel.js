@@ -19,10 +19,10 @@ function render({ model, el }) {
 
   // ---- one thing
   const says = h("p", { className: "wb-says" });
-  const view = h("select", { title: "Which picture", onchange: () => choose({ view: view.value }) });
-  const format = h("select", { title: "Kind of file", onchange: () => choose({ format: format.value }) });
+  const view = h("select", { ariaLabel: "Which picture", title: "Which picture", onchange: () => choose({ view: view.value }) });
+  const format = h("select", { ariaLabel: "Kind of file", title: "Kind of file", onchange: () => choose({ format: format.value }) });
   const viewing = h("label", {}, "picture", view), forming = h("label", {}, "as", format), about = h("span", { className: "wb-hint" });
-  const file = h("input", { type: "text", className: "wb-file", spellcheck: false, title: "Name of the file, for download and saving", oninput: () => { named = true; calm(); } });
+  const file = h("input", { type: "text", className: "wb-file", ariaLabel: "File name", spellcheck: false, title: "Name of the file, for download and saving", oninput: () => { named = true; calm(); } });
   const copier = h("button", { type: "button", textContent: "Copy", onclick: () => take("copy") });
   const loader = h("button", { type: "button", className: "wb-go", textContent: "Download", title: "Let the browser save the file", onclick: () => take("download") });
   const saver = h("button", { type: "button", textContent: "Save beside the notebook", title: "Write the file to the folder in which the kernel works", onclick: () => save(false) });
