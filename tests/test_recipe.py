@@ -95,6 +95,13 @@ def test_the_task_is_told_from_the_target(values, task, why):
     assert why in reason
 
 
+def test_who_takes_another_algorithm_is_told_the_recommended_one():
+    assert Recipe(WINE).plan().why["algorithm"].startswith("32 parameters")
+    assert Recipe(WINE, algorithm=wb.GPBO()).plan().why["algorithm"].startswith("32 parameters")
+    assert Recipe(WINE, algorithm=wb.TPE()).plan().why["algorithm"].startswith("Recommended here: GP-BO · log-EI. 32 parameters")
+    assert "scheduler" not in Recipe(WINE, estimator="SVC").plan().why["algorithm"]
+
+
 def test_unequal_classes_are_judged_class_by_class():
     plan = Recipe(Data("kernel", "t")).plan({"t": pd.DataFrame({"x": range(100), "class": ["rare"] * 10 + ["often"] * 90})})
     assert plan.target == "class"

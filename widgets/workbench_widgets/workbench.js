@@ -254,8 +254,10 @@ function render({ model, el }) {
     spacePlace.hidden = !s.there || s.way === "optuna";
     steps[0].rename(s.own ? "Objective" : "Data and task");
     steps[1].rename(s.own ? "Space" : "Model and space");
+    put(tabs.data, s.own ? "Objective" : "Data");
     if (open.has(2) && !spacePlace.hidden) embed("space", spacePlace);
-    steps.forEach((step, i) => step.draw(open.has(i + 1), s.steps[i], s.wrong.includes(i + 1) && (tried || s.there), !!s.steps[i] && !s.wrong.includes(i + 1)));
+    const early = (i) => !tried && (!s.there || (i === 1 && s.own && !s.steps[1]));  // nothing was done wrong yet
+    steps.forEach((step, i) => step.draw(open.has(i + 1), s.steps[i], s.wrong.includes(i + 1) && !early(i), !!s.steps[i] && !s.wrong.includes(i + 1)));
     put(go, model.get("chips").length ? "Start another run" : "Start");
     root.classList.toggle("wb-all-folded", !open.size);
     root.classList.toggle("wb-drawing", open.has(2));

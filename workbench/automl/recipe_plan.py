@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from workbench.automl.cash import ROOT, CashObjective, cash_space
-from workbench.automl.cross_validation import CrossValidation
 from workbench.automl.default_spaces import default_space
 from workbench.automl.fidelity import Epochs, Growing, Rows, Trees, last_of
 from workbench.automl.recipe_data import Table, Task, guess_task, load
@@ -426,6 +425,8 @@ def _see_algorithm(plan: Plan) -> None:
     if "n_trials" not in plan.faults and "max_steps" not in plan.faults and "scheduler" not in plan.faults:
         plan.recommendation = advise(_like(plan), plan.space, recipe.n_trials, n_losses=1, scheduler=recipe.effective_scheduler)
         plan.why["algorithm"] = " ".join(plan.recommendation.reasons)
+        if recipe.algorithm is not None and recipe.algorithm != plan.recommendation.algorithm:
+            plan.why["algorithm"] = f"Recommended here: {plan.recommendation.label}. {plan.why['algorithm']}"
     chosen = recipe.algorithm
     if chosen is None or plan.space is None:
         return
@@ -446,13 +447,11 @@ def _check_prior(algorithm: Any, space: Space) -> None:
 
 
 def _like(plan: Plan) -> Any:
-    """Return something that gives its losses as the run's objective will."""
+    """Return something that gives its losses as the run's objective will; folds alone are nothing for a scheduler."""
     if plan.own:
         return plan.objective
-    if plan.auto:
-        return CashObjective.__call__
-    kinds: dict[str | None, Any] = {None: CrossValidation, "rows": Rows, "epochs": Growing, "trees": Growing}
-    return kinds[plan.recipe.fidelity].__call__
+    kinds: dict[str | None, Any] = {"rows": Rows, "epochs": Growing, "trees": Growing}
+    return kinds.get(plan.recipe.fidelity, CashObjective).__call__
 
 
 def first_fault(faults: Mapping[str, str]) -> str:
