@@ -281,3 +281,101 @@ def test_a_space_made_on_the_way_has_no_model_but_a_reason():
     view = views.ModelView()
     view.fold([RunStarted(None, "TPE", {}, 3), *told([1.0])])
     assert "declare the space" in view.picture()["layout"]["annotations"][0]["text"].replace("<br>", " ").lower()
+
+
+# ---- boxes -----------------------------------------------------------------------------------------------------------
+
+def test_a_box_over_the_dots_brushes_them_and_those_that_come_later():
+    view = views.HistoryView()
+    view.fold(told([3.0, 1.0, 2.0, None]))
+    view.live.brushed = {"x": [1.5, 9.5], "y": [0.5, 2.5], "add": False, "n": 1}
+    assert view.selection.brushed == {1, 2}
+    assert view.selection.brushes["progress"].words == "results 2 – 9, loss 0.500 – 2.50"
+    view.fold([TrialSuggested(4, {"x": 1}), TrialFinished(4, "complete", 1.5)])
+    assert view.selection.brushed == {1, 2, 4}
+    picture = view.picture()
+    assert picture["layout"]["shapes"][-1]["x1"] == 9.5
+    dots = next(t for t in picture["data"] if t["name"] == "complete")
+    assert [k for k, o in zip(dots["customdata"], dots["marker"]["opacity"], strict=True) if o > 0.5] == [1, 2, 4]
+
+
+def test_a_flat_box_is_an_interval_shift_adds_and_nothing_lifts():
+    view = views.HistoryView()
+    view.fold(told([3.0, 1.0, 2.0, 0.5]))
+    view.brush((0.5, 1.5))
+    view.brush(None, (0.0, 0.7), add=True)
+    assert view.selection.brushed == {0, 3}
+    assert view.picture()["layout"]["shapes"][-1]["xref"] == "x domain"
+    view.brush(None, None)
+    assert view.selection.brushed is None
+    assert view.boxes == ()
+
+
+def test_a_box_over_curves_takes_those_that_pass_through_it():
+    view = views.CurvesView()
+    for k in range(3):
+        view.fold([TrialSuggested(k, {"x": k}), *(TrialReported(k, s, k + 1 / s) for s in (1, 2, 3)), TrialFinished(k, "complete", k)])
+    view.brush((1.5, 2.5), (0.4, 1.6))
+    assert view.selection.brushed == {0, 1}
+    assert view.selection.brushes["curves"].words == "curves through steps 1.50 – 2.50, loss 0.400 – 1.60"
+
+
+def test_several_views_brush_and_what_lies_in_all_counts():
+    selection = Selection()
+    progress, coordinates = views.HistoryView(selection=selection), views.CoordinatesView(selection=selection)
+    for view in (progress, coordinates):
+        view.fold(told([3.0, 1.0, 2.0, 0.5]))
+    progress.brush((0.5, 3.5))
+    coordinates.brush("param:x", 0.1, 0.3)
+    assert selection.brushed == {1, 2}
+    selection.brush(None, "progress")
+    assert selection.brushed == {1, 2, 3}
+    assert progress.boxes == ()
+    selection.brush(None)
+    assert selection.brushed is None
+    assert coordinates.brushes == {}
+
+
+def test_boxes_on_a_map_stay_with_its_two_parameters_and_follow_when_it_goes_back_in_time(gp_run):
+    view = views.ContourView()
+    view.fold(gp_run.log)
+    view.along("lr", "n")
+    view.brush((0.0, 0.5), (0.0, 1.0))
+    lr = gp_run.space["lr"]
+    inside = {t.number for t in gp_run.trials.by_number.values() if lr.to_unit(t.config["lr"]) <= 0.5}
+    assert 0 < len(inside) < 12
+    assert view.selection.brushed == inside
+    assert any(s.get("type") == "rect" for s in view.picture()["layout"]["shapes"])
+    view.along("lr", "kind")
+    assert not any(s.get("type") == "rect" for s in view.picture()["layout"]["shapes"])
+    assert view.selection.brushed == inside
+    first = [e for e in gp_run.log if getattr(e, "trial", 0) < 4]
+    view.rewind(first)
+    assert view.selection.brushed == {k for k in inside if k < 4}
+
+
+# ---- looks -----------------------------------------------------------------------------------------------------------
+
+def test_watchers_hear_of_looks_and_listeners_do_not():
+    selection, looks, heard = Selection(), [], []
+    selection.watch(looks.append)
+    selection.listen(heard.append)
+    for trial in (3, 3, None):
+        selection.hover(trial, on_page=True)
+    assert (looks, heard) == ([3, None], [])
+
+
+def test_a_look_in_a_figure_is_heard_by_the_selection_and_draws_nothing():
+    view = views.HistoryView()
+    view.fold(told([3.0, 1.0]))
+    view.draw()
+    sent = view.live.sent
+    view.live._answer(None, {"type": "hovered", "trial": 1}, None)
+    view.draw()
+    assert (view.selection.hovered, view.live.marked, view.live.sent) == (1, {}, sent)
+
+
+def test_a_figure_without_marks_of_trials_under_the_pointer_picks_none():
+    view = views.ContourView()
+    view.live.clicked = {"x": 0.5, "y": 0.5, "subplot": "xy", "trial": None, "n": 1}
+    assert view.selection.trial is None

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import workbench as wb
 from workbench.events import EventLog
+from workbench.plots import whose
 from workbench_widgets import views
 from workbench_widgets.view import Selection
 
@@ -22,17 +23,17 @@ def epochs(config):
         yield (math.log10(config["lr"]) + 3) ** 2 + config.get("momentum", 0.5) + 1 / (epoch + 1)
 
 
-def recorded(algorithm):
+def recorded(algorithm, scheduler=None):
     space = wb.Space(lr=wb.Float(1e-5, 1e-1, log=True), optimizer=wb.Choice("adam", "sgd"),
                      momentum=wb.Float(0.0, 0.99, when={"optimizer": "sgd"}))
-    run = wb.optimize(epochs, space, algorithm=algorithm, n_trials=14, n_workers=2, seed=3)
+    run = wb.optimize(epochs, space, algorithm=algorithm, n_trials=14, n_workers=2, seed=3, scheduler=scheduler)
     return tuple(run.start().wait().log)
 
 
-@pytest.fixture(scope="module", params=[wb.GPBO(n_startup=5), wb.TPE(n_startup=5), wb.Random()],
-                ids=lambda a: type(a).__name__)
+@pytest.fixture(scope="module", params=[(wb.GPBO(n_startup=5),), (wb.TPE(n_startup=5),), (wb.Random(),),
+                                        (wb.Random(), wb.ASHA(3))], ids=lambda made: type(made[-1]).__name__)
 def events(request):
-    return recorded(request.param)
+    return recorded(*request.param)
 
 
 MAKERS = {name: getattr(views, name) for name in views.__all__}
@@ -56,6 +57,21 @@ def plain(node):
     if isinstance(node, np.ndarray):
         return [repr(v) for v in node.ravel().tolist()]  # repr: nan equals nan
     return node
+
+
+NOT_FADED = ("best", "picked", "Pareto set")  # what stands out for another reason
+
+
+def marks(view):
+    """Trial, whether it is faded, and the name of the trace, for each point that is a trial's."""
+    for trace in filter(whose.marked, view.picture()["data"]):
+        if trace["name"] in NOT_FADED or trace.get("hoverinfo") == "skip":
+            continue
+        opacity = np.broadcast_to(np.asarray(trace.get("marker", {}).get("opacity", 1.0)), len(trace["x"]))
+        opacity = opacity * trace.get("opacity", 1.0)
+        for number, o in zip(whose.numbers_of(trace), opacity, strict=True):
+            if np.isfinite(number):
+                yield int(number), o < 0.3 or trace["name"] == "not brushed", trace["name"]
 
 
 def folded(make, *pieces):
@@ -105,6 +121,37 @@ class TestEveryView:
             selection.pick(trial)
             view.draw()
             content(view)
+
+    def test_a_brush_fades_exactly_the_marks_of_the_other_trials(self, make, events):
+        selection, brushed = Selection(), {1, 4, 6, 11}
+        view = make(selection=selection)
+        view.fold(events)
+        selection.brush(brushed)
+        if isinstance(view, views.TrialsView):
+            shown = view.content()
+            assert set(shown["faded"]) == {row[0] for row in shown["rows"]} - brushed
+        for number, faint, name in marks(view) if hasattr(view, "picture") else ():
+            assert faint == (number not in brushed), (number, name)
+
+    def test_every_mark_of_a_trial_has_words_on_it_and_picking_marks_that_trial_alone(self, make, events):
+        selection = Selection()
+        view = make(selection=selection)
+        view.fold(events)
+        if not hasattr(view, "picture"):
+            return
+        picture = view.picture()
+        words = picture["layout"].get("meta", {}).get("trials", {})
+        for trace in filter(whose.marked, picture["data"]):
+            assert len(whose.numbers_of(trace)) == len(trace["x"])
+            if trace.get("hoverinfo") == "skip":
+                continue
+            own = trace.get("text") or [words[str(int(k))] if np.isfinite(k) else "" for k in whose.numbers_of(trace)]
+            for k, text in zip(whose.numbers_of(trace), own, strict=True):
+                assert np.isnan(k) or text.startswith(f"<b>trial {k:.0f}</b>")
+        selection.pick(9)
+        for trace in view.picture()["data"]:
+            if trace["name"] == "picked":
+                assert set(whose.numbers_of(trace)) == {9}
 
     def test_a_picture_becomes_a_static_figure(self, make, events):
         view = folded(make, events)

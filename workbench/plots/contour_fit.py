@@ -19,6 +19,8 @@ from workbench.space import Array
 FEWEST = 5  # results from which a map is drawn
 GP_UP_TO = 100  # results; beyond, a forest is quicker
 TREES = 60
+FEW_TREES = 30  # of very many results
+MANY = 600  # results; beyond, fewer and coarser trees, so that a map costs much the same however many there are
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +63,9 @@ class Forest:
         from sklearn.ensemble import ExtraTreesRegressor
 
         transform, features = OutputTransform.of(history.y), features_of(history.space)
-        trees = ExtraTreesRegressor(TREES, min_samples_leaf=2, random_state=0)
+        n = len(history)
+        n_trees = max(FEW_TREES, round(TREES * min(1.0, MANY / n)))
+        trees = ExtraTreesRegressor(n_trees, min_samples_leaf=2 + n // MANY, random_state=0)
         return cls(transform, features, trees.fit(features(history.x), transform.forward(history.y)))
 
     def predict(self, x: Array) -> tuple[Array, Array]:

@@ -98,7 +98,7 @@ def snapped(axis: Axis, low: float, high: float) -> Interval:
 
 
 def coordinates(trials: Trials, brush: Brush | None = None, brushed: frozenset[int] | None = None,
-                selected: int | None = None) -> dict[str, Any]:
+                selected: int | None = None, made: Table | None = None) -> dict[str, Any]:
     """Draw the trials that ended as lines, coloured by their loss.
 
     Parameters
@@ -109,8 +109,10 @@ def coordinates(trials: Trials, brush: Brush | None = None, brushed: frozenset[i
         Numbers of the trials that stay in colour; None: all.
     selected
         Number of the picked trial.
+    made
+        The table of these trials, if it is there already.
     """
-    t = table(trials)
+    t = table(trials) if made is None else made
     if not t.trials:
         return empty("Every trial will be a line across its parameters, to its loss. Press Start, or Step.",
                      height=HEIGHT)

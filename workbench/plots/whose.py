@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.plots import marks as m
 from workbench.plots.figure import safe
@@ -23,6 +24,7 @@ from workbench.trials import Trial, Trials
 FADED = 0.12  # opacity of what is not brushed
 MOST = 14  # parameters in a label
 WIDTH = 40  # characters of a value
+MARKS = 400  # of one trace of a model's picture; of more, brushed ones, the newest, and an even choice of the others
 
 
 def label(trials: Trials, t: Trial, state: str = "") -> str:
@@ -128,6 +130,9 @@ def named(figure: dict[str, Any], trials: Trials, numbers: Sequence[int], *, bru
             data.append(trace)
             continue
         rows = numbers_of(trace)
+        keep = _few(rows, whose, brushed, selected)
+        if len(keep) < len(rows):
+            trace, rows = _taken(trace, keep, len(rows)), rows[keep]
         known = np.isfinite(rows) & (rows < len(numbers))
         who = whose[np.where(known, rows, len(numbers)).astype(int)]
         own = trace.get("text") if meta == "rows and words" else None
@@ -145,6 +150,29 @@ def named(figure: dict[str, Any], trials: Trials, numbers: Sequence[int], *, bru
             ring = m.dots(x, y, "picked", m.ORANGE, size=17, symbol="circle-open", legend=not rings)
             rings.append({**of_trials(ring, who[at]), "xaxis": trace.get("xaxis", "x"), "yaxis": trace.get("yaxis", "y")})
     return labelled({**figure, "data": data + rings}, trials)
+
+
+def _few(rows: Array, whose: Array, brushed: frozenset[int] | None, selected: int | None) -> NDArray[np.intp]:
+    """Choose the points to draw."""
+    n = len(rows)
+    if n <= MARKS:
+        return np.arange(n)
+    who = whose[np.where(np.isfinite(rows) & (rows < len(whose) - 1), rows, len(whose) - 1).astype(int)]
+    on = np.flatnonzero(np.isin(who, [] if brushed is None else list(brushed)))
+    some = on[np.linspace(0, len(on) - 1, min(len(on), MARKS // 2)).astype(int)]
+    new, old = np.arange(n - MARKS // 4, n), np.linspace(0, n - 1, MARKS - len(some) - MARKS // 4).astype(int)
+    return np.unique(np.concatenate([some, new, old, np.flatnonzero(who == (np.nan if selected is None else selected))]))
+
+
+def _taken(trace: Any, keep: NDArray[np.intp], n: int) -> Any:
+    """Take some points of a trace: from everything in it that has one entry a point."""
+    if isinstance(trace, dict):
+        return {k: _taken(v, keep, n) for k, v in trace.items()}
+    if isinstance(trace, np.ndarray):
+        return trace[keep] if len(trace) == n else trace
+    if isinstance(trace, list):
+        return [trace[i] for i in keep.tolist()] if len(trace) == n else trace
+    return trace
 
 
 def filled(figure: dict[str, Any]) -> list[m.Dict]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from workbench.events import Event
 from workbench.plots.axes import Axis
-from workbench.plots.coordinates import HEIGHT, Brush, Interval, coordinates, drawn_rows, said, snapped, table
+from workbench.plots.coordinates import HEIGHT, Brush, Interval, Table, coordinates, drawn_rows, said, snapped, table
 from workbench.plots.figure import empty
 from workbench.trials import Trials
 from workbench_widgets.view import FigureView, Selection
@@ -25,6 +25,7 @@ class CoordinatesView(FigureView):
 
     def __init__(self, trials: Trials | None = None, selection: Selection | None = None) -> None:
         self.brushes: dict[str, tuple[Interval, ...]] = {}
+        self._made: tuple[Any, Table] | None = None
         super().__init__(trials, selection)
         self.selection.listen(lambda _: self._heard())
         self.content = self._content()
@@ -34,7 +35,7 @@ class CoordinatesView(FigureView):
 
         ``key`` is ``"param:lr"`` or ``"value"``; a coordinate is a number, or the position of an option.
         """
-        axis = next((a for a in table(self.trials).axes if a.key == key), None)
+        axis = next((a for a in self._table().axes if a.key == key), None)
         if axis is None or math.isnan(low) or math.isnan(high):
             return
         low, high = min(low, high), max(low, high)
@@ -71,11 +72,19 @@ class CoordinatesView(FigureView):
         """Return what was folded as a plain plotly dict."""
         if self.trials.started is None and not len(self.trials):
             return empty("Every trial will be a line across its parameters, to its loss.", height=HEIGHT)
-        return coordinates(self.trials, self.brushes, self.selection.brushed, self.selection.trial)
+        return coordinates(self.trials, self.brushes, self.selection.brushed, self.selection.trial, self._table())
+
+    def _table(self) -> Table:
+        """The trials as coordinates, made once for what is known."""
+        trials = self.trials
+        key = (len(trials.told), len(trials), id(trials.started))
+        if self._made is None or self._made[0] != key:
+            self._made = key, table(trials)
+        return self._made[1]
 
     def _content(self) -> dict[str, Any]:
         """Return the axes for a drop-down, and in words what is brushed."""
-        t = table(self.trials)
+        t = self._table()
         if not t.trials:
             return {"axes": [], "brush": [], "n": None, "words": ""}
         rows = drawn_rows(t, self.selection.brushed, self.selection.trial)
@@ -86,7 +95,7 @@ class CoordinatesView(FigureView):
 
     def _dragged(self, drag: dict[str, Any]) -> None:
         """Answer a drag along an axis, or a short one that lifts its brush."""
-        axes = table(self.trials).axes
+        axes = self._table().axes
         j = int(drag["axis"])
         if 0 <= j < len(axes):
             self._put(axes[j], snapped(axes[j], float(drag["from"]), float(drag["to"])), add=bool(drag.get("add")))
@@ -101,7 +110,7 @@ class CoordinatesView(FigureView):
         if not self.brushes:
             self.selection.brush(None, self.source)
             return
-        t = table(self.trials)
+        t = self._table()
         words = ", ".join(text for _, text in _chips(t.axes, self.brushes))
         self.selection.brush(t.numbers(t.inside(self.brushes)), self.source, words)
 
