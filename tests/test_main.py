@@ -17,10 +17,12 @@ def test_the_notebooks_are_listed():
     assert done.stdout.split()[0] == "00_start.ipynb"
 
 
-def test_notebooks_are_copied_and_changed_ones_are_kept(tmp_path):
+def test_notebooks_and_their_data_are_copied_and_changed_ones_are_kept(tmp_path):
     source = front.notebooks_folder()
     copied, kept = front.copy_notebooks(source, tmp_path)
     assert "00_start.ipynb" in copied
+    assert "data/penguins.csv" in copied
+    assert (tmp_path / "data" / "penguins.csv").read_bytes() == (source / "data" / "penguins.csv").read_bytes()
     assert kept == []
     (tmp_path / "00_start.ipynb").write_text("mine")
     copied, kept = front.copy_notebooks(source, tmp_path)
@@ -70,6 +72,7 @@ def test_the_wheel_ships_notebooks_styles_and_scripts(tmp_path):
     names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         assert f"workbench/_notebooks/{path.name}" in names
+    assert {"workbench/_notebooks/data/penguins.csv", "workbench/_notebooks/data/README.md"} <= names
     assert "workbench/py.typed" in names
     widgets = ROOT / "widgets"
     for path in widgets.rglob("*"):

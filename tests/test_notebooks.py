@@ -2,6 +2,7 @@
 
 import re
 import resource
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -45,6 +46,7 @@ def test_runs_from_top_to_bottom_and_its_exercises_can_be_solved(path, tmp_path,
     solutions = solved(book)
     assert len(solutions) == len(exercises)
     book.cells += solutions
+    shutil.copytree(FOLDER / "data", tmp_path / "data")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     NotebookClient(book, timeout=300, kernel_name="python3", store_widget_state=False,
                    resources={"metadata": {"path": str(tmp_path)}}).execute()

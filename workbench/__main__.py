@@ -1,4 +1,4 @@
-"""``python -m workbench``: copies the notebooks beside you and opens JupyterLab at the first."""
+"""``python -m workbench``: copies the notebooks and their data beside you and opens JupyterLab at the first."""
 
 from __future__ import annotations
 
@@ -26,16 +26,18 @@ def notebooks_folder() -> Path:
 
 
 def copy_notebooks(source: Path, target: Path) -> tuple[list[str], list[str]]:
-    """Copy the notebooks; files that you have changed are left alone. Returns names (copied, kept)."""
+    """Copy the notebooks and their data; files that you have changed are left alone. Returns names (copied, kept)."""
     target.mkdir(parents=True, exist_ok=True)
     copied, kept = [], []
-    for path in sorted(source.glob("*.ipynb")):
-        there = target / path.name
+    for path in sorted(p for p in [*source.glob("*.ipynb"), *source.glob("data/*")] if p.is_file()):
+        name = path.relative_to(source).as_posix()
+        there = target / name
         if not there.exists():
+            there.parent.mkdir(exist_ok=True)
             shutil.copyfile(path, there)
-            copied.append(path.name)
+            copied.append(name)
         elif not filecmp.cmp(path, there, shallow=False):
-            kept.append(path.name)
+            kept.append(name)
     return copied, kept
 
 
@@ -58,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         say(f"The notebooks cannot be copied to {options.dir}: {error}. Choose another folder with --dir.\n")
         return 1
-    say(f"{len(copied)} notebooks copied to {options.dir}" + (f"; changed by you and kept: {', '.join(kept)}" if kept else "")
+    say(f"{len(copied)} files copied to {options.dir}" + (f"; changed by you and kept: {', '.join(kept)}" if kept else "")
         + "\n")
     if importlib.util.find_spec("jupyterlab") is None:
         say('JupyterLab is not installed. Install it with: pip install "automl-workbench[lab]"\n')
