@@ -302,18 +302,31 @@ def test_values_that_are_forbidden_together_cannot_be_fixed():
 
 def test_near_trials_teach_but_are_never_the_best_of_the_child():
     parent = run(lambda c: c["depth"], n_trials=30)  # the smaller the better
-    near, exact = (parent.child(fixed={"depth": 3}, import_trials=how, n_trials=2) for how in ("near", "exact"))
+    near, exact, all_of_them = (parent.child(fixed={"depth": 3}, import_trials=how, n_trials=2) for how in ("near", "exact", "all"))
     assert {t.whole_config["depth"] for t in imported(near)} == {2, 3, 4}
     assert {t.whole_config["depth"] for t in imported(exact)} == {3}
     assert len(near.history()) == near.descent.n_imported > exact.descent.n_imported
     assert (near.best.whole_config["depth"], near.best.loss) == (3, 3)
     assert exact.descent.left_out == {"depth had another value than the fixed one": 30 - exact.descent.n_imported}
+    assert all_of_them.descent.n_imported == 30
+    assert (all_of_them.best.whole_config["depth"], all_of_them.best.loss) == (3, 3)
     near.start().wait(60)
     assert near.best.loss == 3
     whole = near.child(SPACE)  # free again, all of them are what they were
     assert whole.best.config["depth"] == 2
     with pytest.raises(RunError, match="import_trials must be one of"):
-        parent.child(fixed={"depth": 3}, import_trials="all")
+        parent.child(fixed={"depth": 3}, import_trials="some")
+
+
+def test_all_trials_are_imported_as_long_as_the_same_parameters_are_active():
+    parent = run(n_trials=30)
+    child = parent.child(fixed={"optimizer": "sgd"}, import_trials="all", n_trials=2)
+    n_sgd = sum(c["optimizer"] == "sgd" for c in configs(parent))
+    assert child.descent.n_imported == n_sgd < 30
+    assert child.descent.left_out == {"the fixed values change which parameters are active": 30 - n_sgd}
+    other = parent.child(fixed={"lr": 1e-3, "depth": 3}, import_trials="all", n_trials=2)
+    assert [t.whole_config for t in imported(other)] == configs(parent)
+    assert other.best is None  # none of them had both values
 
 
 def test_a_changed_space_and_fixed_values_work_together():

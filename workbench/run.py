@@ -433,7 +433,7 @@ class Run(Results):
     def child(self, space: Space | None = None, *, fixed: Mapping[str, Any] | None = None, name: str | None = None,
               n_trials: int | None = None, n_workers: int | None = None, algorithm: Any = None,
               scheduler: Scheduler | None = None, objective: Objective | None = None,
-              storage: str | BaseStorage | None = None, import_trials: Literal["near", "exact"] = "near") -> Run:
+              storage: str | BaseStorage | None = None, import_trials: Literal["near", "exact", "all"] = "near") -> Run:
         """Make a run in a changed or reduced space, which begins with the trials of this one that still fit.
 
         Imported trials keep values, curves, states and times. The algorithm learns from them and views show them, but they do
@@ -452,8 +452,9 @@ class Run(Results):
         import_trials
             With ``fixed``: which trials are imported. "exact": those that had these values; of real numbers that is hardly
             more than the one from which they were taken. "near": also those in which a fixed number lay within a fifth of its
-            range: they tell roughly how the other parameters act, and children learn faster. They keep the values that they
-            really had (``trial.whole_config``), and are never the child's best.
+            range: they tell roughly how the other parameters act, and children learn faster. "all": whatever they had there,
+            as long as the same parameters are active; for parameters that hardly matter. Imported trials keep the values that
+            they really had (``trial.whole_config``), and only those with the fixed values can be the child's best.
         objective
             Another objective, for a space with other parameters, or for a run that is only watched. The results of this run are
             imported as if it had given them.
