@@ -95,6 +95,17 @@ def test_the_task_is_told_from_the_target(values, task, why):
     assert why in reason
 
 
+def test_a_long_table_leaves_out_who_would_take_too_long_and_says_so():
+    long = pd.DataFrame({"x": np.arange(12_000) % 97, "y": np.arange(12_000) % 2})
+    plan = Recipe(Data("kernel", "t")).plan({"t": long})
+    assert "svc" not in {k.short for k in plan.models}
+    assert "With 12000 rows Support vector machine would take too long." in plan.why["estimator"]
+    assert "For 12000 rows one estimator" in plan.why["fidelity"]
+    plan = Recipe(Data("kernel", "t"), estimator="SVC").plan({"t": long})
+    assert plan.faults == {}
+    assert plan.why["fidelity"].startswith("With 12000 rows many configurations")
+
+
 def test_who_takes_another_algorithm_is_told_the_recommended_one():
     assert Recipe(WINE).plan().why["algorithm"].startswith("32 parameters")
     assert Recipe(WINE, algorithm=wb.GPBO()).plan().why["algorithm"].startswith("32 parameters")

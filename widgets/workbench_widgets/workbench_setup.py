@@ -253,7 +253,7 @@ class Setup:
                 out["target"] += [[f"variable {n}", f"{n}, a variable"] for n in sources.targets(self.names, r.data.name)]
         out["metric"] = [[m.name, m.label] for m in plan.metrics]
         if plan.task is not None:
-            many = len(candidates(plan.task))
+            many = len(candidates(plan.task, 0 if plan.table is None else len(plan.table.frame)))
             out["estimator"] = [[AUTO, f"Let it choose among {many}"], *([k.name, k.label] for k in ESTIMATORS[plan.task])]
         if plan.recommendation is not None:
             best = plan.recommendation.label

@@ -92,6 +92,26 @@ class Column:
     labels: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is known of a column as a target.
+
+    Attributes
+    ----------
+    task, why
+        What it is probably for.
+    n
+        Rows that have one.
+    classes
+        The values as texts with their numbers of rows, the most frequent first.
+    """
+
+    task: Task
+    why: str
+    n: int
+    classes: tuple[tuple[str, int], ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """A table that was read.
@@ -116,6 +136,7 @@ class Table:
     target: str | None = None
     read: Mapping[str, Any] = field(default_factory=dict)
     renamed: bool = False
+    _targets: dict[str, Target] = field(default_factory=dict)  # looked at already
 
     def __getitem__(self, name: str) -> Column:
         """Return what is known of a column."""
@@ -129,6 +150,16 @@ class Table:
     def values(self, target: str) -> Any:
         """Return the target's values where there are any."""
         return self.frame[target].dropna().to_numpy()
+
+    def as_target(self, name: str) -> Target:
+        """Look at a column as a target; once, since a table may be long."""
+        if name not in self._targets:
+            values = self.frame[name].dropna()
+            task, why = guess_task(values)
+            counts = values.value_counts()
+            pairs = zip(map(str, counts.index), map(int, counts), strict=True)
+            self._targets[name] = Target(task, why, len(values), tuple(pairs))
+        return self._targets[name]
 
     def likely_target(self) -> str:
         """Guess the target: where the source says so, a column of that name, else the last."""

@@ -30,6 +30,8 @@ class Known:
         Whether it gives probabilities of classes.
     chosen
         Whether it is among those that "let it choose" chooses from: quick on small tables, and unlike the others.
+    most_rows
+        Of more rows "let it choose" leaves it out: it would take too long.
     """
 
     module: str
@@ -42,6 +44,7 @@ class Known:
     missing: bool = False
     probabilities: bool = True
     chosen: bool = True
+    most_rows: int | None = None
     fidelities: tuple[Fidelity, ...] = ("rows",)
 
     def make(self) -> Any:
@@ -66,10 +69,10 @@ ESTIMATORS: dict[Task, tuple[Known, ...]] = {
               fidelities=_TREES),
         Known("ensemble", "RandomForestClassifier", "forest", "Random forest", _FOREST, fidelities=_TREES, chosen=False),
         Known("ensemble", "ExtraTreesClassifier", "trees", "Extra trees", _EXTRA, fidelities=_TREES),
-        Known("svm", "SVC", "svc", "Support vector machine", _SVM, scale=True, probabilities=False),
+        Known("svm", "SVC", "svc", "Support vector machine", _SVM, scale=True, probabilities=False, most_rows=10_000),
         Known("linear_model", "LogisticRegression", "logistic", "Logistic regression",
               "A weighted sum of the columns. Quick, and can be read.", {"max_iter": 300}, scale=True),
-        Known("neighbors", "KNeighborsClassifier", "neighbours", "Nearest neighbours", _NEIGHBOURS, scale=True),
+        Known("neighbors", "KNeighborsClassifier", "neighbours", "Nearest neighbours", _NEIGHBOURS, scale=True, most_rows=50_000),
         Known("neural_network", "MLPClassifier", "mlp", "Neural network", _MLP, scale=True, chosen=False, fidelities=_EPOCHS),
         Known("linear_model", "SGDClassifier", "sgd", "Linear model, by gradient steps", _SGD, scale=True, chosen=False,
               probabilities=False, fidelities=_EPOCHS),
@@ -85,11 +88,11 @@ ESTIMATORS: dict[Task, tuple[Known, ...]] = {
               fidelities=_TREES),
         Known("ensemble", "RandomForestRegressor", "forest", "Random forest", _FOREST, fidelities=_TREES, chosen=False),
         Known("ensemble", "ExtraTreesRegressor", "trees", "Extra trees", _EXTRA, fidelities=_TREES),
-        Known("svm", "SVR", "svr", "Support vector machine", _SVM, scale=True),
+        Known("svm", "SVR", "svr", "Support vector machine", _SVM, scale=True, most_rows=10_000),
         Known("linear_model", "Ridge", "ridge", "Ridge regression", "A weighted sum of the columns, kept small.", scale=True),
         Known("linear_model", "ElasticNet", "elastic", "Elastic net",
               "A weighted sum in which columns may drop out. Quick, and can be read.", scale=True),
-        Known("neighbors", "KNeighborsRegressor", "neighbours", "Nearest neighbours", _NEIGHBOURS, scale=True),
+        Known("neighbors", "KNeighborsRegressor", "neighbours", "Nearest neighbours", _NEIGHBOURS, scale=True, most_rows=50_000),
         Known("neural_network", "MLPRegressor", "mlp", "Neural network", _MLP, scale=True, chosen=False, fidelities=_EPOCHS),
         Known("linear_model", "SGDRegressor", "sgd", "Linear model, by gradient steps", _SGD, scale=True, chosen=False,
               fidelities=_EPOCHS),
@@ -105,9 +108,9 @@ def known(task: Task, name: str) -> Known | None:
     return next((k for k in ESTIMATORS[task] if k.name == name), None)
 
 
-def candidates(task: Task) -> list[Known]:
-    """Return the estimators that "let it choose" chooses from."""
-    return [k for k in ESTIMATORS[task] if k.chosen]
+def candidates(task: Task, n_rows: int) -> list[Known]:
+    """Return the estimators that "let it choose" chooses from, for a table of so many rows."""
+    return [k for k in ESTIMATORS[task] if k.chosen and (k.most_rows is None or n_rows <= k.most_rows)]
 
 
 @dataclass(frozen=True, slots=True)

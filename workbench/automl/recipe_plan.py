@@ -8,12 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from workbench.automl.cash import ROOT, CashObjective, cash_space
 from workbench.automl.default_spaces import default_space
 from workbench.automl.fidelity import Epochs, Growing, Rows, Trees, last_of
-from workbench.automl.recipe_data import Table, Task, guess_task, load
+from workbench.automl.recipe_data import Table, Task, load
 from workbench.automl.recipe_models import (
     AUTO,
     ESTIMATORS,
@@ -116,7 +114,7 @@ class Plan:
         """The scores that fit the task and the target."""
         if self.task is None or self.table is None or self.target is None:
             return ()
-        two = len(np.unique(self.table.values(self.target).astype(str))) == 2 if self.task == "classification" else False
+        two = len(self.table.as_target(self.target).classes) == 2
         return tuple(m for m in METRICS[self.task] if two or not m.two_classes)
 
     @property
@@ -234,9 +232,9 @@ def _see_target(plan: Plan) -> None:
         plan.faults["target"] = f"{plan.target} cannot be a target. {why}"
         plan.target = None
         return
-    guessed, why = guess_task(table.values(plan.target))
-    plan.task = recipe.task or guessed
-    plan.why["task"] = why
+    seen = table.as_target(plan.target)
+    plan.task = recipe.task or seen.task
+    plan.why["task"] = seen.why
     if plan.task not in ESTIMATORS:
         plan.faults["task"] = f"task must be 'classification' or 'regression', got {plan.task!r}."
         plan.task = None
@@ -263,13 +261,16 @@ def _see_columns(plan: Plan) -> None:
 
 
 def _see_models(plan: Plan) -> None:
-    if plan.task is None:
+    if plan.task is None or plan.table is None or plan.target is None:
         return
     name = plan.recipe.estimator
     if name == AUTO:
-        plan.models = tuple(candidates(plan.task))
+        n = plan.table.as_target(plan.target).n
+        plan.models = tuple(candidates(plan.task, n))
+        slow = [k.label for k in candidates(plan.task, 0) if k not in plan.models]
+        without = f" With {n} rows {' and '.join(slow)} would take too long." if slow else ""
         plan.why["estimator"] = ("Which one suits the table is a question of the search: it chooses among "
-                                 f"{len(plan.models)} and tunes each.")
+                                 f"{len(plan.models)} and tunes each.{without}")
         return
     found = known(plan.task, name)
     if found is None:
@@ -283,7 +284,7 @@ def _see_models(plan: Plan) -> None:
 def _see_metric(plan: Plan) -> None:
     if plan.task is None or plan.table is None or plan.target is None:
         return
-    counts = tuple(np.unique(plan.table.values(plan.target).astype(str), return_counts=True)[1].tolist())
+    counts = tuple(n for _, n in plan.table.as_target(plan.target).classes)
     usual, why = default_metric(plan.task, counts if plan.task == "classification" else ())
     plan.metric = plan.recipe.metric or usual
     metric = next((m for m in METRICS[plan.task] if m.name == plan.metric), None)
@@ -308,23 +309,24 @@ def _see_folds(plan: Plan) -> None:
         return
     if table is None or target is None or plan.task is None:
         return
-    values = table.values(target)
-    if folds > len(values):
-        plan.faults["folds"] = f"each fold needs a row, got {folds} folds of {len(values)} rows."
+    seen = table.as_target(target)
+    if folds > seen.n:
+        plan.faults["folds"] = f"each fold needs a row, got {folds} folds of {seen.n} rows."
     elif plan.task == "classification":
-        classes, counts = np.unique(values.astype(str), return_counts=True)
-        if folds > counts.max():
-            plan.faults["folds"] = (f"no class has {folds} rows, one for each fold; the largest has {counts.max()}. Take fewer "
+        (_, most), (rare, least) = seen.classes[0], seen.classes[-1]
+        if folds > most:
+            plan.faults["folds"] = (f"no class has {folds} rows, one for each fold; the largest has {most}. Take fewer "
                                     f"folds, or is {target} rather a number to estimate?")
-        elif folds > counts.min():
-            rare = classes[counts.argmin()]
-            plan.why["folds"] = f"The class {rare} has {counts.min()} rows only: some folds are without it."
+        elif folds > least:
+            plan.why["folds"] = f"The class {rare} has {least} rows only: some folds are without it."
 
 
 def _see_fidelity(plan: Plan) -> None:
     recipe, table = plan.recipe, plan.table
     if plan.auto:
         plan.why["fidelity"] = "Not offered while the search chooses the estimator: its losses come fold by fold."
+        if table is not None and len(table.frame) >= MANY_ROWS:
+            plan.why["fidelity"] += f" For {len(table.frame)} rows one estimator, judged on a share of them first, is quicker."
         if recipe.fidelity is not None or recipe.scheduler is not None:
             plan.faults["fidelity"] = "while the search chooses the estimator, each is judged in full. Take none."
         return
