@@ -177,10 +177,10 @@ class Workbench(anywidget.AnyWidget):
             self._put(chips=self._chips())
             if self._touched:
                 self._touched = False
-                self._put(setup=self._setup.content(self._wrong_space()), sources=self._sources())
                 cooked = self._setup.cooked
                 if cooked is not None:
                     self._put(table=table_content(cooked.plan), code=cooked.code)
+                self._put(sources=self._sources(), setup=self._setup.content(self._wrong_space()))
             self.ack += n
 
     def _put(self, **state: Any) -> None:
