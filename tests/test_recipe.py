@@ -74,7 +74,7 @@ def test_a_set_by_name_is_enough_and_each_default_has_its_reason():
     plan = Recipe(WINE).plan()
     assert (plan.faults, plan.target, plan.task, plan.metric) == ({}, "target", "classification", "accuracy")
     assert plan.why["task"] == "3 different whole numbers in 178 rows."
-    assert "about the same size" in plan.why["metric"]
+    assert "do not differ much in size" in plan.why["metric"]
     assert plan.space["algorithm"].options == tuple(k.short for k in ESTIMATORS["classification"] if k.chosen)
     assert "32 parameters" in plan.why["algorithm"]
     assert plan.recommendation.label == wb.recommend(plan.space, "function", 50).label

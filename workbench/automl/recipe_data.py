@@ -35,6 +35,7 @@ ABOUT = {  # of the example sets, in a sentence
     "diabetes": "Body measures and blood values: how far has diabetes come a year later?",
 }
 TARGET = "target"  # the column of an example set, or of an array of targets, that is to be predicted
+TELLING = ("target", "class", "label", "y", "outcome", "species", "survived", "price")  # names that targets often have
 MANY_CLASSES = 20  # whole numbers with more distinct values than this are quantities, not classes
 MANY_CATEGORIES = 30  # beyond, the rare ones are taken together
 TEXTS = 0.5  # a column of texts with a larger share of distinct values is free text, or names the rows
@@ -165,7 +166,7 @@ class Table:
         """Guess the target: where the source says so, a column of that name, else the last."""
         if self.target is not None:
             return self.target
-        telling = [n for n in self.names if n.lower() in ("target", "class", "label", "y", "outcome")]
+        telling = [n for n in self.names if n.lower() in TELLING]
         return telling[0] if telling else self.names[-1]
 
     def advised_out(self, target: str) -> tuple[str, ...]:

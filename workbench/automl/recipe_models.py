@@ -153,7 +153,7 @@ def default_metric(task: Task, counts: tuple[int, ...] = ()) -> tuple[str, str]:
     if counts and max(counts) >= UNBALANCED * min(counts):
         return "balanced_accuracy", (f"The largest class has {max(counts)} rows, the smallest {min(counts)}: plain accuracy "
                                      "would reward guessing the largest.")
-    return "accuracy", "The classes are of about the same size, so the share that is right says enough."
+    return "accuracy", "The classes do not differ much in size, so the share that is right says enough."
 
 
 # ---- preparing a table -----------------------------------------------------------------------------------------------
