@@ -5,11 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import workbench as wb
+from tests.space_strategies import spaces
 from workbench.errors import SpaceError
 from workbench.search.beliefs import as_prior, as_said
 from workbench.space_code import read_code, to_script
-
-from tests.space_strategies import spaces
 
 
 @st.composite

@@ -170,3 +170,155 @@ def test_the_editor_is_one_module_of_javascript_with_both_parts():
     assert module.count("export default") == 1
     assert "function check(" in module
     assert "innerHTML" not in module  # what users name is never read as markup
+
+
+# ---- beliefs -------------------------------------------------------------------------------------------------------
+
+
+def test_a_prior_stands_in_the_draft_and_beside_the_space():
+    editor = SpaceEditor(make(), prior={"lr": 1e-3, "optimizer": {"sgd": 7, "adam": 3}, "depth": (1, 2)})
+    assert editor.draft["prior"] == [["lr", [[1e-3, 1.0]]], ["optimizer", [["sgd", 7.0], ["adam", 3.0]]], ["depth", [[[1, 2], 1.0]]]]
+    assert editor.code == f"space = {make()!r}\nprior = {editor.prior!r}"
+    assert wb.TPE(prior=editor.prior) == wb.TPE(prior=editor.draft["prior"])
+    with pytest.raises(wb.SpaceError, match="the prior names 'x'"):
+        SpaceEditor(make(), prior={"x": 1})
+
+
+def test_what_is_drawn_as_a_prior_is_heard_of_and_needs_no_change_of_the_space():
+    editor, heard = SpaceEditor(make()), []
+    editor.observe(lambda c: heard.append(c["name"]), ["space", "prior"])
+    edit(editor, lambda _, d: d.update(prior=[["lr", [[0.01, 1], [[1e-4, 1e-3], 2]]]]))
+    assert heard == ["prior"]
+    assert editor.prior == {"lr": {0.01: 1.0, (1e-4, 1e-3): 2.0}}
+    assert "prior = " in editor.code
+
+
+@pytest.mark.parametrize(("entry", "why"), [
+    (["lr", [[5, 1]]], "must lie between 1e-05 and 0.1, got 5."),
+    (["lr", [["ten", 1]]], "must be a finite number, got 'ten'."),
+    (["lr", [[[0.1, 0.01], 1]]], "a likely interval of 'lr' needs a lower and an upper end"),
+    (["lr", [[0.01, 0]]], "weights of a prior must be positive numbers"),
+    (["lr", [[[[]], 1]]], ""),
+    (["lr", 3], ""),
+    (["nothing", [[1, 1]]], "the prior names 'nothing'"),
+])
+def test_a_belief_that_does_not_fit_is_left_out_and_said_beside_its_parameter(entry, why):
+    editor = SpaceEditor(make())
+    edit(editor, lambda _, d: d.update(prior=[["depth", [[2, 1]]], entry]))
+    assert editor.space == make()
+    assert editor.errors == {}
+    assert editor.prior == {"depth": 2}
+    assert list(editor.doubts) == [entry[0]]
+    assert why in editor.doubts[entry[0]]
+
+
+def test_a_range_that_leaves_a_belief_outside_is_heard_of_together_with_what_is_left_of_the_prior():
+    editor, heard = SpaceEditor(make(), prior={"lr": 1e-3, "depth": 2}), []
+    editor.observe(lambda _: heard.append((editor.space["lr"].low, editor.prior)), ["space", "prior"])
+    edit(editor, lambda p, _: p["lr"].update(low=1e-2))
+    assert set(map(str, heard)) == {str((1e-2, {"depth": 2}))}
+
+
+def test_a_prior_set_from_python_is_shown_and_a_new_space_keeps_what_it_can():
+    editor = SpaceEditor(make())
+    editor.prior = {"lr": 1e-2, "depth": {1: 2, 3: 1}}
+    assert editor.draft["prior"] == [["lr", [[1e-2, 1.0]]], ["depth", [[1, 2.0], [3, 1.0]]]]
+    editor.space = wb.Space(lr=wb.Float(1e-3, 1))
+    assert editor.prior == {"lr": 1e-2}
+    editor.prior = {}
+    assert "prior" not in editor.draft
+
+
+# ---- pasted code ---------------------------------------------------------------------------------------------------
+
+
+def ask(editor, text):
+    said = []
+    editor.send = said.append
+    editor._hear({"cmd": "read", "id": 3, "text": text})
+    return said[0]
+
+
+def test_pasted_code_is_answered_with_a_draft_that_keeps_floats():
+    editor = SpaceEditor()
+    answer = ask(editor, "space = wb.Space(x=wb.Choice(1.0, 2))\nprior = {'x': {1.0: 3, 2: 1}}")
+    assert answer == {"cmd": "read", "id": 3, "draft": {"version": 1, "prior": [["x", [[1.0, 3.0], [2, 1.0]]]],
+                                                        "params": [{"name": "x", "type": "choice", "options": [1.0, 2]}]}}
+    edit(editor, lambda _, d: d.update(json.loads(json.dumps(answer["draft"]).replace("1.0", "1"))))  # as the browser shows it
+    assert [type(o) for o in editor.space["x"].options] == [float, int]
+
+
+def test_pasted_code_that_is_no_space_is_answered_with_the_reason_and_its_line():
+    editor = SpaceEditor(make())
+    assert ask(editor, "wb.Space(\n  lr=wb.Float(0, 10**3))")["error"].startswith("line 2: only literal values can be read")
+    assert editor.space == make()
+
+
+# ---- wishes --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", [
+    lambda p, _: p["lr"].update(low=1e-4),
+    lambda p, _: p["lr"].update(default=1e-2),
+    lambda p, d: d.update(forbidden=[{"optimizer": ["sgd"], "depth": [3]}]),
+])
+def test_with_trials_told_ranges_defaults_and_combinations_become_the_space(change):
+    editor = SpaceEditor(make(), locked=True)
+    edit(editor, change)
+    assert editor.wish is None
+    assert editor.space != make()
+    assert editor.base == to_json(editor.space)
+
+
+@pytest.mark.parametrize("change", [
+    lambda p, _: p["optimizer"]["options"].append("lion"),
+    lambda p, _: p["optimizer"].update(ordered=True),
+    lambda p, _: p["lr"].update(log=False),
+    lambda p, _: p["momentum"].update(step=0.33),
+    lambda p, _: p["depth"].update(type="float"),
+    lambda p, _: p["depth"].update(name="layers"),
+    lambda p, _: p["momentum"].pop("when"),
+    lambda p, d: d["params"].pop(),
+    lambda p, d: d["params"].append({"name": "dropout", "type": "float", "low": 0, "high": 1}),
+    lambda p, d: d["params"].reverse(),
+])
+def test_with_trials_told_a_change_of_structure_becomes_the_wish_and_the_space_stays(change):
+    made = []
+    editor = SpaceEditor(make(), locked=True, make_child=lambda: made.append(editor.wish))
+    edit(editor, change)
+    drawn = editor.wish
+    assert editor.space == make()
+    assert drawn not in (None, make())
+    assert editor.errors == {}
+    editor._hear({"cmd": "child"})
+    assert made == [drawn]
+    editor.show(make())
+    assert editor.wish is None
+    editor._hear({"cmd": "child"})
+    assert made == [drawn]
+
+
+def test_a_wish_has_a_prior_of_its_own_and_the_run_gets_what_fits_it():
+    editor = SpaceEditor(make(), locked=True, prior={"depth": 2})
+    edit(editor, lambda p, d: (p["optimizer"]["options"].append("lion"), d["prior"].append(["optimizer", [["lion", 1]]])))
+    assert editor.prior == {"depth": 2}
+    assert editor.wished_prior == {"depth": 2, "optimizer": "lion"}
+
+
+def test_what_was_drawn_just_before_the_first_trial_becomes_a_wish():
+    editor = SpaceEditor(make())
+    edit(editor, lambda p, _: p["optimizer"]["options"].append("lion"))
+    drawn = editor.space
+    editor.locked = True
+    editor.rebase(make())  # the run could not take it
+    assert (editor.space, editor.wish) == (make(), drawn)
+    assert editor.draft["params"][1]["options"][-1] == "lion"
+
+
+def test_a_run_that_changes_its_space_leaves_the_wish_on_screen():
+    editor = SpaceEditor(make(), locked=True)
+    edit(editor, lambda p, _: p["optimizer"]["options"].append("lion"))
+    drawn = editor.wish
+    editor.space = wb.Space({**make().params, "depth": wb.Int(1, 9)})
+    assert editor.wish == drawn
+    assert editor.base["params"][3]["high"] == 9

@@ -42,7 +42,7 @@ def read_code(text: str) -> tuple[Space, dict[str, Any]]:
     """
     tree = _parsed(text)
     space: Space | None = None
-    prior: Any = None
+    prior: tuple[ast.stmt, Any] | None = None
     for node in tree.body:
         match node:
             case ast.Import() | ast.ImportFrom():

@@ -14,6 +14,7 @@ HOSTILE = "<img src=x onerror=alert(1)> \"'🙂"
 MODEL = """(state) => { const heard = {}, fire = (k) => (heard["change:" + k] ?? []).slice().forEach((f) => f());
   return { state, sent: 0, get: (k) => state[k], set(k, v) { if (state[k] !== v) { state[k] = v; fire(k); } },
     save_changes() { this.sent++; if (!state.busy) this.answer(); }, answer() { this.set("checked", state.revision); },
+    said: [], send(m) { this.said.push(m); }, hear(m) { (heard["msg:custom"] ?? []).forEach((f) => f(m)); },
     on(k, f) { (heard[k] ??= []).push(f); }, off(k, f) { heard[k] = (heard[k] ?? []).filter((g) => g !== f); } }; }"""
 START = """async ([js, model, state]) => {
   const module = await import(URL.createObjectURL(new Blob([js], { type: "text/javascript" })));
@@ -33,7 +34,8 @@ class Bench:
     def __init__(self, page, draft, **state):
         self.page = page
         page.set_content(f"<style>{SpaceEditor._css}</style><div id=root></div>")
-        state = {"draft": draft, "errors": {}, "code": "", "revision": 0, "checked": 0, "editable": True, "locked": False} | state
+        state = {"draft": draft, "errors": {}, "code": "", "revision": 0, "checked": 0, "editable": True, "locked": False, "doubts": {},
+                 "base": {}, "offers_child": True, "prior_note": "TPE takes it into account."} | state
         page.evaluate(START, [str(SpaceEditor._esm), MODEL, state])
 
     @property
@@ -393,13 +395,35 @@ def test_a_held_key_is_one_step_of_undo(bench):
 
 def test_combinations_are_forbidden_and_allowed_again(bench):
     b = bench()
-    b.label("Forbidden value 1").select_option(label="rmsprop")
-    b.label("Forbidden value 2").select_option(label="3")
+    b.label("Forbid optimizer rmsprop").check()
+    b.label("Forbid optimizer adam").uncheck()
+    b.label("Forbid depth 1").uncheck()
+    expect(b.button("Forbid")).to_be_disabled()  # no value of depth
+    b.label("Forbid depth 3").check()
     b.button("Forbid").click()
     assert b.draft["forbidden"] == [{"optimizer": ["rmsprop"], "depth": [3]}]
     expect(b.page.locator(".wbs-forbidden li")).to_contain_text("optimizer is rmsprop and depth is 3")
     b.button("Allow combination 1 again").click()
     assert b.draft["forbidden"] == []
+
+
+def test_a_combination_has_several_values_of_three_parameters_and_is_changed_later(bench):
+    b = bench(wb.Space(**make().params, size=wb.Choice("s", "m")))
+    b.label("Forbid optimizer sgd").check()
+    b.button("and …").click()
+    expect(b.label("Forbidden parameter 3")).to_be_focused()
+    expect(b.label("Forbidden parameter 3")).to_have_value("size")
+    b.label("Forbid size m").check()
+    b.button("Forbid").click()
+    clause = {"optimizer": ["adam", "sgd"], "depth": [1], "size": ["s", "m"]}
+    assert b.draft["forbidden"] == [clause]
+    b.button("Change combination 1").click()
+    b.button("Leave size out of the combination").click()
+    b.label("Forbid depth 2").check()
+    b.button("Take the change").click()
+    assert b.draft["forbidden"] == [{"optimizer": ["adam", "sgd"], "depth": [1, 2]}]
+    b.button("Undo (Ctrl+Z)").click()
+    assert b.draft["forbidden"] == [clause]
 
 
 # ---- summary, modes, looks -----------------------------------------------------------------------------------------
@@ -437,7 +461,7 @@ def test_the_code_can_be_copied_as_python_and_json(bench):
 
 def test_read_only_shows_everything_and_changes_nothing(bench):
     b = bench(editable=False)
-    assert b.page.locator("input:not([readonly]):not(:disabled), select:not(:disabled)").count() == 0
+    assert b.page.locator(":is(.wbs-root input):not([readonly]):not(:disabled), :is(.wbs-root select):not(:disabled)").count() == 0
     assert b.page.get_by_role("slider").count() == 0
     expect(b.box("lr, lowest value")).to_have_value("1e-5")
     expect(b.button("Delete lr")).to_have_count(0)
@@ -446,18 +470,41 @@ def test_read_only_shows_everything_and_changes_nothing(bench):
     assert b.page.evaluate("model.sent") == 0
 
 
-def test_while_a_run_goes_on_only_ranges_and_defaults_change_and_it_says_why(bench):
-    b = bench(locked=True)
-    expect(b.page.locator(".wbs-locknote")).to_contain_text("This run has trials")
+def test_while_a_run_has_trials_a_range_changes_it_and_an_option_asks_for_a_new_run(bench):
+    b = bench(locked=True, base=make().to_json())
+    bar = b.page.get_by_role("group", name="A new run")
     b.type("lr, lowest value", "1e-4")
     b.slider("depth, highest value").press("ArrowRight")
     assert (b.param("lr")["low"], b.param("depth")["high"]) == (1e-4, 4)
-    for locked in (b.label("Type of lr"), b.label("log for lr"), b.button("Delete lr")):
-        expect(locked).to_be_disabled()
-    assert "This run has trials" in b.label("Type of lr").get_attribute("title")
-    assert b.label("Name of lr").get_attribute("readonly") is not None
-    assert b.label("Option 1 of optimizer").get_attribute("readonly") is not None
-    expect(b.label("Name of the new parameter")).to_have_count(0)
+    expect(bar).to_be_hidden()
+    b.type("New option of optimizer", "lion")
+    expect(bar).to_contain_text("This needs a new run, which imports the trials that still fit: the options of optimizer.")
+    b.button("Make child run").click()
+    assert b.page.evaluate("model.said") == [{"cmd": "child"}]
+    expect(b.button("Make child run")).to_be_disabled()  # until Python has heard of it
+    b.page.evaluate("model.hear({ cmd: 'child' })")
+    expect(b.button("Make child run")).to_be_enabled()
+    b.type("lr, lowest value", "9")
+    expect(b.button("Make child run")).to_be_disabled()  # no space yet
+    b.button("Take back").click()
+    assert b.draft == json.loads(json.dumps(make().to_json()))
+    expect(bar).to_be_hidden()
+    b.button("Undo (Ctrl+Z)").click()
+    expect(bar).to_be_visible()
+
+
+def test_without_a_run_to_make_a_child_of_no_button_offers_one(bench):
+    b = bench(locked=True, base=make().to_json(), offers_child=False)
+    b.button("Delete depth").click()
+    expect(b.page.get_by_role("group", name="A new run")).to_contain_text("depth is gone")
+    expect(b.button("Make child run")).to_have_count(0)
+
+
+def test_a_busy_kernel_is_said_to_keep_the_child_run_waiting(bench):
+    b = bench(locked=True, base=make().to_json())
+    b.button("Delete depth").click()
+    b.button("Make child run").click()
+    expect(b.page.locator(".wbs-state")).to_contain_text("the kernel is busy; your child run is waiting")
 
 
 def test_hostile_names_are_text(bench):

@@ -35,6 +35,7 @@ from workbench_widgets.replay_bar import ReplayBar
 from workbench_widgets.run_panel_commands import Commands
 from workbench_widgets.run_panel_foot import chips, foot
 from workbench_widgets.run_panel_head import ACTIVE, Head
+from workbench_widgets.run_panel_space import DrawnSpace
 from workbench_widgets.run_panel_then import as_it_was
 from workbench_widgets.space_editor import SpaceEditor
 from workbench_widgets.threads import answer_at_once
@@ -148,12 +149,10 @@ class RunPanel(anywidget.AnyWidget):
         self.log_view.fold(first)
         parts: dict[str, Any] = {name: view.live for name, view in self.figures.items()}
         self.editor: SpaceEditor | None = None
-        self._space = run.space
+        self.drawn: DrawnSpace | None = None  # keeps the editor in step with the run
         if run.space is not None and not run.read_only:
-            self.editor = parts["space"] = SpaceEditor(run.space, locked=len(self.trials) > 0)
-            self.editor.observe(lambda change: self.command({"cmd": "space", "space": change["new"]}), "space")
-            if self.editor.has_trait("wish"):
-                self.editor.observe(lambda _: pump.ask(self), "wish")
+            self.drawn = DrawnSpace(run, self.command, lambda: pump.ask(self))
+            self.editor = parts["space"] = self.drawn.editor
         self.trial_page = TrialPage(run, self.trials, self.selection, self.fates, self.timeline)
         self.pages: dict[str, Page] = {"trial": self.trial_page, "compare": ComparePanel([run], front=False)}  # tabs by name
         self.pages["export"] = ExportPanel(run, front=False)
@@ -253,7 +252,8 @@ class RunPanel(anywidget.AnyWidget):
         n = self._commands.obey(self)
         for form in self._forms:
             form.obey()
-        self._show_space()
+        if self.drawn is not None:
+            self.drawn.follow()
         with self.hold_sync():
             self._put(head=self._head(), picked=foot(self.trials, self.selection))
             self.table_view.draw()
@@ -265,27 +265,14 @@ class RunPanel(anywidget.AnyWidget):
         self._put(model=self.model_view.content, coordinates=self.coordinates_view.content, contour=self.contour_view.content,
                   fidelity=self._fidelity(), brush=chips(self.trials, self.selection, self.coordinates_view))
 
-    def _show_space(self) -> None:
-        """Let the editor follow the run's space, where somebody else has changed it, and its freedom to change."""
-        if self.editor is None:
-            return
-        space = self.run.space
-        if space is not None and space is not self._space:
-            self._space = space
-            if space != self.editor.space:
-                self.editor.space = space
-        locked = len(self.trials) > 0
-        if self.editor.locked != locked:
-            self.editor.locked = locked
-
     def _wish(self) -> Space | None:
         """Return the space that the user has drawn, if it needs a run of its own."""
-        return getattr(self.editor, "wish", None)
+        return None if self.drawn is None else self.drawn.wish
 
     def _unwish(self) -> None:
         """Show the run's own space in the editor: the drawn one has become a child's."""
-        if self.editor is not None and self.run.space is not None:
-            self.editor.show(self.run.space)
+        if self.drawn is not None:
+            self.drawn.child_made()
 
     def _put(self, **state: Any) -> None:
         """Write traits that differ."""

@@ -60,11 +60,11 @@ def do(panel: RunPanel, m: Message) -> None:
         case {"cmd": "n_trials" | "n_workers" as what, "value": value}:
             run.configure(**{what: value})
         case {"cmd": "algorithm", "value": str(label)} if label in catalogue.LABELLED:
-            run.configure(algorithm=catalogue.LABELLED[label])
+            _switch(panel, catalogue.LABELLED[label])
         case {"cmd": "advice"}:
-            run.configure(algorithm=panel.headline.advised.algorithm)
-        case {"cmd": "space", "space": Space() as space}:
-            run.configure(space=space)
+            _switch(panel, panel.headline.advised.algorithm)
+        case {"cmd": "space", "space": Space() as space} if panel.drawn is not None:
+            panel.drawn.take(space, m.get("prior"))
         case {"cmd": "child"} if panel.family is not None:
             panel.family.make(m.get("fixed"))
         case {"cmd": "show", "child": int() | None as k} if panel.family is not None:
@@ -73,6 +73,14 @@ def do(panel: RunPanel, m: Message) -> None:
             run.enqueue(panel.trials.by_number[trial].config)
         case _:
             look(panel, m)
+
+
+def _switch(panel: RunPanel, algorithm: Any) -> None:
+    """Change the algorithm; the prior that is drawn goes along."""
+    if panel.drawn is None:
+        panel.run.configure(algorithm=algorithm)
+    else:
+        panel.drawn.switch(algorithm)
 
 
 def look(panel: RunPanel, m: Message) -> None:

@@ -11,6 +11,7 @@ from workbench.fidelity import catalogue as schedulers
 from workbench.recording import Recording
 from workbench.run import Run
 from workbench.search import catalogue
+from workbench.search.beliefs import with_prior
 from workbench.search.recommend import Recommendation
 from workbench.timeline import Timeline
 from workbench.trials import Trials
@@ -41,7 +42,8 @@ class Head:
             "best": None if best is None else number(trials.value(best.loss)),
             "best_trial": None if best is None else best.number,
             "pareto": len(trials.pareto) if run.goals.several else None, "maximize": trials.maximize,
-            "elapsed_s": int(run.elapsed_s), "eta_s": self._eta_s(), "algorithm": catalogue.label(run.algorithm),
+            "elapsed_s": int(run.elapsed_s), "eta_s": self._eta_s(),
+            "algorithm": catalogue.label(with_prior(run.algorithm, None)),
             "algorithms": [] if run.space is None or not self.editable else catalogue.offered(
                 run.space, n_losses=len(run.goals), scheduled=run.scheduler is not None),
             "workers": run.n_workers, "n_parameters": 0 if run.space is None else len(run.space), "advice": self._advice(),

@@ -2,9 +2,11 @@
 // `draft` is all that the user has on screen, valid or not; Python answers with `errors` for the draft of `revision`.
 
 const KINDS = [["float", "Float", "a real number"], ["int", "Int", "a whole number"], ["choice", "Choice", "one of several options"]];
-const LOCKED = "This run has trials: ranges and defaults may change; names, types, scales, options and conditions may not. "
-  + "Start a new run for those.";
-const HEARD = ["draft", "errors", "checked", "code", "editable", "locked"];
+const HEARD = ["draft", "errors", "doubts", "checked", "code", "editable", "locked", "base", "offers_child", "prior_note"];
+const HINTS = {
+  log: "Uniform in the logarithm: for values that span powers of ten", ordered: "The options stand in a meaningful order: small, medium, large",
+  low: "Lowest value", high: "Highest value", step: "Only every step-th value counts from the lowest one", default: "Where to begin; empty: the middle",
+};
 let views = 0;
 
 class Editor {
@@ -17,14 +19,15 @@ class Editor {
     this.frame();
     this.heard = () => { if (!this.mine) this.draw(); };
     for (const name of HEARD) model.on(`change:${name}`, this.heard);
+    this.told = (message) => { if (message?.cmd === "child") this.childHeard(); else this.paste.heard(message); };
+    model.on("msg:custom", this.told);
     this.draw();
   }
 
   get draft() { return this.model.get("draft"); }
   get params() { return paramsOf(this.draft); }
   get frozen() { return !this.model.get("editable"); }
-  get locked() { return this.frozen || this.model.get("locked"); }
-  get lockedWhy() { return this.frozen ? "This space is shown read-only." : LOCKED; }
+  get frozenWhy() { return "This space is shown read-only."; }
 
   // ---- changes -----------------------------------------------------------------------------------------------------
 
@@ -107,8 +110,9 @@ class Editor {
     const p = this.params[i], memory = this.memory.get(p.name) ?? new Map();
     this.memory.set(p.name, memory.set(p.type, p)); this.axes.delete(p.name);
     for (const field of ["low", "high", "step", "default"]) this.texts.delete(`${field}|${p.name}`);
-    const next = retyped(p, type, memory);
-    this.commit(withParams(this.draft, this.params.map((q, k) => (k === i ? next : q))), `${p.name} is now a ${type}`);
+    const next = retyped(p, type, memory), draft = withParams(this.draft, this.params.map((q, k) => (k === i ? next : q)));
+    const fits = (thing) => !thingFault(next, thing); // of what is believed, what the new type can have
+    this.commit(mapPrior(draft, ([n, things]) => [n, n === p.name ? things.filter(fits) : things]), `${p.name} is now a ${type}`);
   }
 
   // ---- the frame: made once ----------------------------------------------------------------------------------------
@@ -120,17 +124,25 @@ class Editor {
     this.state = h("span", { className: "wbs-state" });
     this.undoButton = icon("↶", "Undo (Ctrl+Z)", () => this.undo());
     this.redoButton = icon("↷", "Redo (Ctrl+Shift+Z)", () => this.redo());
-    this.codeButton = button("Code", { className: "wbs-quiet", "aria-expanded": "false", onclick: () => this.toggleCode() });
-    this.note = h("div", { className: "wbs-locknote", hidden: true });
+    const turn = (text, title, onclick, more = {}) => button(text, { className: "wbs-quiet", title, "aria-expanded": "false", onclick, ...more });
+    this.pasteButton = turn("Paste", "Show a space from JSON or Python code (or Ctrl+V, or drop a .json file)", () => this.paste.toggle());
+    this.codeButton = turn("Code", "This space as Python code and as JSON, to copy", () => this.toggleCode());
+    this.previewButton = turn("Preview", "Configurations drawn from this space", () => this.togglePreview(), { "aria-expanded": "true" });
+    this.helpButton = turn("?", "Keys (?)", () => this.toggleHelp(), { "aria-label": "Help: keys" });
+    this.wishBar = h("div", { className: "wbs-wish", hidden: true, role: "group", "aria-label": "A new run" });
     this.noticeBar = h("span", { className: "wbs-notice", hidden: true });
     this.code = h("div", { className: "wbs-code", hidden: true });
     this.root = h("div", { className: "wbs-root", "data-drop": "root" });
+    this.keys = helpOf();
+    this.paste = pasteOf(this);
+    this.pictures = previewOf(this);
     const top = h("div", { className: "wbs-top" }, this.summary, this.state, this.noticeBar,
-      h("span", { className: "wbs-right" }, this.undoButton, this.redoButton, this.codeButton));
+      h("span", { className: "wbs-right" }, this.undoButton, this.redoButton, this.pasteButton, this.codeButton, this.previewButton, this.helpButton));
     const about = { className: "wbs", role: "group", "aria-label": "Search space", "data-lm-suppress-shortcuts": "true" };
-    this.box = h("div", { ...about, onkeydown: (e) => this.key(e) }, top, this.note, this.code, this.root, this.live);
+    this.box = h("div", { ...about, onkeydown: (e) => this.key(e) }, top, this.keys, this.wishBar, this.paste.node, this.code, this.root, this.pictures.node, this.live);
+    listenToClipboard(this, this.paste);
     // a redraw between press and release would swallow the click: hold it back (a select keeps its own release)
-    this.box.addEventListener("pointerdown", (e) => { this.held = !e.target.closest("select, .wbs-handle, .wbs-grip"); }, true);
+    this.box.addEventListener("pointerdown", (e) => { this.held = !e.target.closest("select, .wbs-knob, .wbs-grip"); }, true);
     this.release = () => setTimeout(() => {
       this.held = false;
       if (this.owed) this.draw(true);
@@ -142,12 +154,15 @@ class Editor {
   close() {
     for (const name of HEARD) this.model.off(`change:${name}`, this.heard);
     for (const name of ["pointerup", "pointercancel"]) window.removeEventListener(name, this.release, true);
-    clearTimeout(this.waiting);
+    this.model.off("msg:custom", this.told);
+    clearTimeout(this.waiting); clearTimeout(this.childTimer);
+    this.paste.close(); this.pictures.close();
   }
 
   /** Keys belong to the editor while it has the focus: JupyterLab must not see them as commands. */
   key(e) {
     e.stopPropagation();
+    if (e.key === "?" && !e.target.closest("input[type=text], textarea")) { e.preventDefault(); this.toggleHelp(); return; }
     if (!(e.ctrlKey || e.metaKey) || e.altKey || !["z", "y"].includes(e.key.toLowerCase())) return;
     if (this.texts.has(e.target.dataset?.key) || e.target.tagName === "TEXTAREA") return; // the box's own undo first
     e.preventDefault();
@@ -160,35 +175,88 @@ class Editor {
     this.drawCode();
   }
 
+  togglePreview() {
+    this.pictures.node.hidden = !this.pictures.node.hidden;
+    this.previewButton.setAttribute("aria-expanded", String(!this.pictures.node.hidden));
+    this.pictures.draw();
+  }
+
+  toggleHelp() {
+    this.keys.hidden = !this.keys.hidden;
+    this.helpButton.setAttribute("aria-expanded", String(!this.keys.hidden));
+  }
+
   drawCode() {
     if (this.code.hidden) return;
-    const json = JSON.stringify(this.draft, null, 1), python = this.problems ? "Python (the last valid space)" : "Python";
+    const json = JSON.stringify(this.draft, null, 1);
+    const python = this.problems ? "Python (the last valid space)" : this.answered() ? "Python" : "Python (waits for the kernel)";
+    const shown = JSON.stringify([json, python, this.model.get("code")]);
+    if (shown === this.coded) return;
+    this.coded = shown;
     this.code.replaceChildren(this.listing(python, this.model.get("code")), this.listing("JSON", json));
   }
 
-  /** Text to copy. Pages without https have no clipboard: there the text is selected and copied the old way. */
+  /** Text to copy. */
   listing(label, text) {
     const rows = Math.min(12, text.split("\n").length + 1);
     const area = h("textarea", { readOnly: true, value: text, rows, spellcheck: false, "aria-label": label });
-    const copy = async () => {
-      try {
-        await navigator.clipboard.writeText(text);
-      } catch {
-        area.focus(); area.select(); document.execCommand("copy");
-      }
-      copied.textContent = "Copied";
-      this.say(`${label} copied`);
-      setTimeout(() => { copied.textContent = "Copy"; }, 1500);
-    };
-    const copied = button("Copy", { onclick: copy });
-    return h("div", {}, h("div", { className: "wbs-codehead" }, h("b", {}, label), copied), area);
+    const button_ = button("Copy", { title: `Copy ${label} to the clipboard`, onclick: async () => {
+      const done = await copy(text);
+      put(button_, done ? "Copied" : "Select and copy");
+      if (!done) area.select();
+      this.say(done ? `${label} copied` : "The clipboard is not allowed here: copy the selected text");
+      setTimeout(() => put(button_, "Copy"), 1500);
+    } });
+    return h("div", {}, h("div", { className: "wbs-codehead" }, h("b", {}, label), button_), area);
+  }
+
+  // ---- a wish: what needs a run of its own ------------------------------------------------------------------------
+
+  /** What of the draft the run cannot take, in words. */
+  wishes() { return this.model.get("locked") && !this.frozen ? needsRun(this.model.get("base"), this.draft) : []; }
+
+  drawWish() {
+    const why = this.wishes(), offers = this.model.get("offers_child"), shown = JSON.stringify([why, offers, Boolean(this.problems), Boolean(this.asking)]);
+    this.wishBar.hidden = !why.length;
+    if (shown === this.wished) return;
+    const fresh = why.length && !JSON.parse(this.wished ?? "[[]]")[0].length;
+    this.wished = shown;
+    if (!why.length) { this.wishBar.replaceChildren(); return; }
+    const more = why.length > 3 ? `, and ${why.length - 3} more` : "", text = "This needs a new run, which imports the trials that still fit";
+    const at = this.box.getRootNode().activeElement, held = this.wishBar.contains(at) ? at.dataset.key : null;
+    this.wishBar.replaceChildren(h("span", {}, `${text}: ${why.slice(0, 3).join(", ")}${more}.`), " ",
+      offers ? button("Make child run", { className: "wbs-go", "data-key": "child|", disabled: Boolean(this.problems) || Boolean(this.asking), title: this.problems ? "The space is not valid yet" : "A new run in this space; the present one stays", onclick: () => this.askChild() }) : null,
+      offers ? " " : null, button("Take back", { "data-key": "takeback|", title: "Show the space of the run again", onclick: () => this.takeBack() }));
+    if (held) [...this.wishBar.querySelectorAll("button")].find((e) => e.dataset.key === held && !e.disabled)?.focus();
+    if (fresh) this.say(text);
+  }
+
+  askChild() {
+    this.asking = "asked"; // until Python has heard of it
+    this.model.send({ cmd: "child" });
+    this.say("Asked for a child run");
+    this.childTimer = setTimeout(() => { if (this.asking === "asked") { this.asking = "late"; this.status(); } }, 900);
+    this.draw(true);
+  }
+
+  childHeard() {
+    clearTimeout(this.childTimer);
+    this.asking = null;
+    this.draw(true);
+  }
+
+  takeBack() {
+    const base = this.model.get("base"), names = new Set(paramsOf(base).map((p) => p.name)), { prior } = this.draft;
+    this.texts.clear(); this.refused.clear();
+    this.commit(mapPrior({ ...base, ...(prior ? { prior } : {}) }, (said) => (names.has(said[0]) ? said : null)), "Back to the space of the run");
   }
 
   // ---- drawing -----------------------------------------------------------------------------------------------------
 
   /** Redraw when what is shown differs, and give focus and caret back: the kernel's echo must not take them. */
   draw(force = false, focus = null) {
-    const { model } = this, shown = JSON.stringify([this.draft, this.server(), this.frozen, this.locked, model.get("code")]);
+    const { model } = this;
+    const shown = JSON.stringify([this.draft, this.server(), model.get("doubts"), this.frozen, model.get("locked"), model.get("base"), model.get("code"), model.get("offers_child"), model.get("prior_note"), this.answered()]);
     if (focus) this.wanted = focus;
     if (!force && shown === this.drawn) { this.status(); return; }
     if (this.dragging || this.held) { this.owed = true; return; }
@@ -197,21 +265,21 @@ class Editor {
     const key = this.wanted ?? (mine ? at.dataset.key : null);
     const caret = mine && key === at.dataset.key && at.type === "text" ? [at.selectionStart, at.selectionEnd] : null;
     this.wanted = null;
-    this.local = check(this.draft); this.places = places(this.draft);
+    this.local = check(this.draft); this.places = places(this.draft); this.doubted = doubtsOf(this.draft, this.local);
     this.problems = Object.keys(this.local).length + Object.keys(this.server()).length;
     this.drawing = true; // taking the focused box away blurs it
     this.build();
     this.drawing = false;
     if (key) this.focus(key, caret, Boolean(focus));
-    this.status(); this.drawCode();
+    this.status(); this.drawCode(); this.drawWish(); this.pictures.draw();
   }
 
   /** Make what differs: all cards where their order or nesting changed, else the bodies that show something else. */
   build() {
     const below = (p, i) => [p.name, p.type, this.places[i], own(p.when, this.places[i])];
-    const layout = JSON.stringify([this.frozen, this.locked, this.params.map(below)]), before = this.bodies ?? [];
+    const layout = JSON.stringify([this.frozen, this.params.map(below)]), before = this.bodies ?? [];
     const others = JSON.stringify(this.params.map((p) => (canBeParent(p) ? p : [p.name, p.when])));
-    const looks = this.params.map((p) => JSON.stringify([p, this.errorsOf(p), this.isOpen(p) && others])); // what the bodies show
+    const looks = this.params.map((p) => JSON.stringify([p, thingsOf(this.draft, p.name), this.errorsOf(p), this.isOpen(p) && others])); // what the bodies show
     if (layout === this.layout) {
       this.params.forEach((p, i) => {
         if (looks[i] === this.looks[i] && !this.touched.has(p.name)) return;
@@ -228,8 +296,9 @@ class Editor {
   }
 
   isOpen(p) {
-    const unusual = p.step != null || p.default != null || whenOf(p).length > 1, errors = this.errorsOf(p);
-    return this.open.get(p.name) ?? (unusual || ["step", "default", "when"].some((f) => own(errors, f) !== undefined));
+    const said = thingsOf(this.draft, p.name).length > 0, errors = this.errorsOf(p);
+    const unusual = p.step != null || (p.default != null && p.type === "choice") || whenOf(p).length > 1 || (said && p.type === "choice");
+    return this.open.get(p.name) ?? (unusual || ["step", "default", "when", "prior"].some((f) => own(errors, f) !== undefined));
   }
 
   list() {
@@ -240,10 +309,13 @@ class Editor {
       this.params.length ? null : h("p", { className: "wbs-empty" }, help));
   }
 
-  foot() { return h("div", {}, this.locked ? null : this.adder(), forbidden(this)); }
+  foot() {
+    const note = priorOf(this.draft).length ? h("div", { className: "wbs-priornote" }, h("b", {}, "Prior. "), this.model.get("prior_note")) : null;
+    return h("div", {}, this.frozen ? null : this.adder(), forbidden(this), note);
+  }
 
   focus(key, caret, fresh) {
-    const to = [...this.root.querySelectorAll("[data-key]")].find((e) => e.dataset.key === key);
+    const to = [...this.box.querySelectorAll("[data-key]")].find((e) => e.dataset.key === key);
     to?.focus({ preventScroll: !fresh });
     if (caret && to?.setSelectionRange) to.setSelectionRange(...caret);
     else if (fresh && to?.select) to.select();
@@ -251,6 +323,7 @@ class Editor {
 
   answered() { return this.model.get("checked") === this.model.get("revision"); }
   server() { return this.answered() ? this.model.get("errors") ?? {} : {}; }
+  doubts() { return { ...this.doubted, ...(this.answered() ? this.model.get("doubts") : {}) }; }
 
   /** The line on top: how large the space is, whether it is valid, what can be undone. */
   status() {
@@ -258,19 +331,21 @@ class Editor {
     if (this.summed !== this.draft) this.summary.textContent = summary(this.draft, Object.keys(this.local).length === 0);
     this.summed = this.draft;
     this.state.textContent = this.problems ? "✗ not valid yet; the last valid space is used"
-      : late ? "… the kernel is busy; your edit is waiting" : "";
+      : this.asking === "late" ? "… the kernel is busy; your child run is waiting"
+      : late ? "… the kernel is busy; your edit is waiting. Drawing and undo go on" : "";
     this.state.classList.toggle("wbs-wrong", Boolean(this.problems));
     this.undoButton.disabled = !this.past.length; this.redoButton.disabled = !this.future.length;
     this.undoButton.hidden = this.redoButton.hidden = this.frozen;
-    this.note.hidden = !this.locked || this.frozen; this.note.textContent = LOCKED;
+    this.pasteButton.hidden = this.frozen;
     this.noticeBar.hidden = !this.notice;
     if (this.notice) this.noticeBar.replaceChildren(this.notice, button("Undo", { onclick: () => this.undo() }));
   }
 
   errorsOf(p) {
     const refused = [...this.refused].map(([key, message]) => [key.split("|")[0].split(":"), key.slice(key.indexOf("|") + 1), message]);
-    const mine = refused.filter(([, name]) => name === p.name).map(([[kind], , m]) => [kind === "option" ? "options" : kind, m]);
-    return { ...own(this.local, p.name), ...own(this.server(), p.name), ...Object.fromEntries(mine) };
+    const mine = refused.filter(([, name]) => name === p.name).map(([[kind], , m]) => [kind === "option" ? "options" : /^prior/.test(kind) ? "prior" : kind, m]);
+    const doubt = own(this.doubts(), p.name), prior = doubt === undefined ? {} : { prior: `${doubt} It is left out until it fits.` };
+    return { ...own(this.local, p.name), ...own(this.server(), p.name), ...prior, ...Object.fromEntries(mine) };
   }
 
   /** Put the messages of one card beside their fields. */
@@ -293,9 +368,9 @@ class Editor {
   }
 
   /** A text box. `take(text)` takes the text over, or returns why not: then the text stays, marked, with the reason. */
-  text(key, value, label, take, { field, placeholder = "", className = "", off = false, preview, describedby } = {}) {
+  text(key, value, label, take, { field, placeholder = "", className = "", off = false, preview, describedby, title = "" } = {}) {
     const input = h("input", {
-      type: "text", className, value: this.texts.get(key) ?? value, placeholder, readOnly: off, title: off ? this.lockedWhy : "",
+      type: "text", className, value: this.texts.get(key) ?? value, placeholder, readOnly: off, title: off ? this.frozenWhy : title,
       spellcheck: false, autocomplete: "off", "data-key": key, "data-field": field, "aria-label": label, "aria-describedby": describedby,
     });
     const done = () => {
@@ -321,20 +396,20 @@ class Editor {
     return input;
   }
 
-  select(key, value, label, options, pick, { field, off = this.locked } = {}) {
-    const about = { "data-key": key, "data-field": field, "aria-label": label, disabled: off, title: off ? this.lockedWhy : "" };
+  select(key, value, label, options, pick, { field, off = this.frozen, title = label } = {}) {
+    const about = { "data-key": key, "data-field": field, "aria-label": label, disabled: off, title: off ? this.frozenWhy : title };
     return h("select", { ...about, onchange: (e) => pick(e.target.value) },
       options.map(([v, text]) => h("option", { value: v, selected: v === value }, text)));
   }
 
   tick(p, i, field) {
-    const off = this.locked, { name } = p;
+    const off = this.frozen, { name } = p;
     const set = (e) => this.patch(i, { [field]: e.target.checked || undefined }, `${name} ${field} ${e.target.checked ? "on" : "off"}`);
     const box = h("input", {
       type: "checkbox", checked: Boolean(p[field]), disabled: off, "data-key": `${field}|${name}`, "data-field": field,
       "aria-label": `${field} for ${name}`, onchange: set,
     });
-    return h("label", { className: "wbs-check", title: off ? this.lockedWhy : "" }, box, field);
+    return h("label", { className: "wbs-check", title: off ? this.frozenWhy : HINTS[field] }, box, field);
   }
 
   card(i) {
@@ -347,7 +422,7 @@ class Editor {
   body(i) {
     const p = this.params[i], { name } = p, choice = p.type === "choice", open = this.isOpen(p);
     const title = this.text(`name|${name}`, String(name), `Name of ${name}`, (t) => this.rename(i, t),
-      { field: "name", className: "wbs-name", off: this.locked });
+      { field: "name", className: "wbs-name", off: this.frozen, title: "Its name in each configuration" });
     const type = this.select(`type|${name}`, p.type, `Type of ${name}`, KINDS, (v) => this.retype(i, v), { field: "type" });
     const body = h("div", { className: "wbs-body" }, this.grip(i),
       h("div", { className: "wbs-what" }, title, h("div", { className: "wbs-kind" }, type, this.tick(p, i, choice ? "ordered" : "log"))),
@@ -361,22 +436,22 @@ class Editor {
   grip(i) {
     const { name } = this.params[i], title = "Drag onto an option to make it conditional; Alt+↑ or Alt+↓ moves it";
     return button("⠿", {
-      className: "wbs-grip", "data-key": `grip|${name}`, disabled: this.locked, title, "aria-label": `Move ${name}`,
+      className: "wbs-grip", "data-key": `grip|${name}`, disabled: this.frozen, title, "aria-label": `Move ${name}`,
       onpointerdown: (e) => drag(this, e, name, "[data-drop]", (to) => this.dropCard(i, to)), onkeydown: (e) => this.shift(e, i),
     });
   }
 
   tools(i, open) {
-    const { name } = this.params[i], turn = () => { this.open.set(name, !open); this.draw(true); };
+    const p = this.params[i], { name } = p, turn = () => { this.open.set(name, !open); this.draw(true); };
     const more = button([h("span", {}, "more "), open ? "▾" : "▸"], {
-      className: "wbs-icon wbs-more", "data-key": `more|${name}`, "aria-expanded": String(open), title: "Step, default and condition",
+      className: "wbs-icon wbs-more", "data-key": `more|${name}`, "aria-expanded": String(open), title: "Step, default, condition and prior",
       "aria-label": `Details of ${name}`, onclick: turn,
     });
     const bin = button("×", {
-      className: "wbs-icon", "data-key": `delete|${name}`, disabled: this.locked, title: this.locked ? this.lockedWhy : `Delete ${name}`,
+      className: "wbs-icon", "data-key": `delete|${name}`, disabled: this.frozen, title: this.frozen ? this.frozenWhy : `Delete ${name}`,
       "aria-label": `Delete ${name}`, onclick: () => this.remove(i),
     });
-    return h("div", { className: "wbs-tools" }, more, this.frozen ? null : bin);
+    return h("div", { className: "wbs-tools" }, this.frozen ? null : priorButton(this, p), more, this.frozen ? null : bin);
   }
 
   /** Children under the values of their parent, one branch for each set of values that occurs. */
@@ -414,7 +489,7 @@ class Editor {
       this.patch(i, read(t), `${p.name} ${field} ${t.trim()}`);
     };
     const describedby = `${this.id}-${i}-${slot}`, preview = (t) => this.preview(i, read(t));
-    return this.text(`${field}|${p.name}`, value, label, take, { field, className, placeholder, off, describedby, preview });
+    return this.text(`${field}|${p.name}`, value, label, take, { field, className, placeholder, off, describedby, preview, title: HINTS[field] });
   }
 
   /** While somebody types: say at once what would be wrong. */
@@ -424,11 +499,11 @@ class Editor {
   }
 
   details(p, i) {
-    const row = (label, field, box) => h("div", { className: "wbs-detail" }, h("span", { className: "wbs-label" }, label), box, this.slot(i, field));
+    const row = (label, field, box) => h("div", { className: "wbs-detail" }, h("span", { className: "wbs-label", title: HINTS[field] }, label), box, this.slot(i, field));
     const number = (field, placeholder, off) => row(field, field, this.number(p, i, field, `${field} of ${p.name}`, { placeholder, off }));
     const choice = p.type === "choice";
-    return h("div", { className: "wbs-details" }, choice ? null : number("step", p.type === "int" ? "1" : "none", this.locked),
-      choice ? row("default", "default", this.defaultOption(p, i)) : number("default", "middle", this.frozen), condition(this, p, i));
+    return h("div", { className: "wbs-details" }, choice ? null : number("step", p.type === "int" ? "1" : "none", this.frozen),
+      choice ? row("default", "default", this.defaultOption(p, i)) : number("default", "middle", this.frozen), condition(this, p, i), priorRow(this, p, i));
   }
 
   defaultOption(p, i) {
@@ -439,7 +514,7 @@ class Editor {
   }
 
   adder() {
-    const box = this.text("new|", "", "Name of the new parameter", null, { className: "wbs-newname", placeholder: "name of a new parameter" });
+    const box = this.text("new|", "", "Name of the new parameter", null, { className: "wbs-newname", placeholder: "name of a new parameter", title: "Type a name, then say what it is" });
     const why = h("span", { className: "wbs-err", hidden: true });
     const add = (type) => {
       const refusal = this.add(type, box.value);

@@ -1,28 +1,17 @@
-// What is pulled with the pointer: the two handles of a range, and cards and options. Joined between the model and
-// the editor; `editor` is the Editor of space_editor.js.
+// The axis of a number with its handles, and what is pulled about: cards and options. Joined between the model and the
+// editor; `editor` is the Editor of space_editor.js.
 
-/** An element. User text only ever arrives as a child string or a property, never as markup. */
-function h(tag, props = {}, ...kids) {
-  const e = document.createElement(tag);
-  for (const [k, v] of Object.entries(props)) {
-    if (v === undefined || v === null) continue;
-    if (k.startsWith("on")) e.addEventListener(k.slice(2), v);
-    else if (k in e && k !== "list") e[k] = v;
-    else e.setAttribute(k, v);
-  }
-  e.append(...kids.flat().filter((kid) => kid !== null && kid !== undefined));
-  return e;
-}
-const button = (text, props) => h("button", { type: "button", ...props }, text);
-const percent = (axis, v) => `${Math.min(100, Math.max(0, 100 * toU(axis, v)))}%`;
+const MANY_DOTS = 40; // more levels than this are not marked on the axis
 
-/** The track of a range, with its marks, its bar and (unless read-only) two handles. */
+/** The track of a range, with its marks, its bar, what is believed of it, and (unless read-only) handles. */
 function track(editor, p, i) {
   const axis = axisOf(p, editor.axes.get(p.name)), now = { low: p.low, high: p.high };
   editor.axes.set(p.name, axis);
   const bar = h("div", { className: "wbs-bar" }), line = h("div", { className: "wbs-track" }, bar);
+  let labelled = 0;
   for (const [u, label] of ticksOf(axis)) {
-    const tick = h("span", { className: `wbs-tick${label ? "" : " wbs-minor"}` }, label ? h("i", {}, label) : null);
+    const kind = !label ? " wbs-minor" : labelled++ % 2 ? " wbs-alternate" : ""; // every other label goes where it is narrow
+    const tick = h("span", { className: `wbs-tick${kind}` }, label ? h("i", {}, label) : null);
     tick.style.left = `${100 * u}%`;
     line.append(tick);
   }
@@ -32,60 +21,69 @@ function track(editor, p, i) {
     bar.style.right = `calc(100% - ${percent(axis, Math.max(now.low, now.high))})`;
   };
   paint();
-  if (!editor.frozen) line.append(...["low", "high"].map((end) => handle(editor, p, i, end, axis, now, line, paint)));
+  if (p.step != null && nLevels(p) <= MANY_DOTS) for (const v of levels(p)) line.append(dot(axis, v));
+  const sound = !own(editor.local, p.name);
+  if (sound && thingsOf(editor.draft, p.name).length) curve(editor, p, i, axis, line);
+  if (editor.frozen) {
+    if (sound && p.default != null) line.append(pin(axis, p.default));
+    return line;
+  }
+  line.append(...["low", "high"].map((end) => handle(editor, p, i, end, axis, now, line, paint)));
+  if (sound || isNumber(p.default)) line.append(defaultHandle(editor, p, i, axis, line));
   return line;
 }
 
-/** One handle. It moves at once; the draft changes when the pointer lets go, or with each key. */
+function dot(axis, v) {
+  const node = h("span", { className: "wbs-dot" });
+  node.style.left = percent(axis, v);
+  return node;
+}
+
+function pin(axis, v) {
+  const node = h("span", { className: "wbs-default wbs-given", title: `default ${textOf(v)}` });
+  node.style.left = percent(axis, v);
+  return node;
+}
+
+/** One end of a range. */
 function handle(editor, p, i, end, axis, now, line, paint) {
   const key = `${end}handle|${p.name}`, low = end === "low";
-  const knob = h("div", {
-    className: "wbs-handle", tabIndex: 0, role: "slider", "data-key": key, "aria-orientation": "horizontal",
-    "aria-label": `${p.name}, ${low ? "lowest" : "highest"} value`, "aria-describedby": `${editor.id}-${i}-range`,
-    "aria-valuemin": String(low ? axis.lo : now.low), "aria-valuemax": String(low ? now.high : axis.hi),
-  });
-  const show = () => {
-    knob.style.left = percent(axis, now[end]);
-    knob.setAttribute("aria-valuenow", now[end]);
-    knob.setAttribute("aria-valuetext", textOf(now[end]));
-  };
-  const put = (v) => {
-    const w = Math.min(Math.max(v, axis.lo), axis.hi);
-    now[end] = low ? Math.min(w, now.high) : Math.max(w, now.low);
-    show(); paint();
-    line.parentElement.querySelector(`.wbs-${end}`).value = textOf(now[end]);
-  };
-  const take = () => { editor.texts.delete(`${end}|${p.name}`); editor.patch(i, { [end]: now[end] }, textOf(now[end]), { key }); };
-  knob.addEventListener("pointerdown", (e) => {
-    if (e.button) return;
-    e.preventDefault();
-    knob.focus(); knob.setPointerCapture(e.pointerId);
-    editor.dragging = true; editor.last = {};
-    const r = line.getBoundingClientRect(), off = e.clientX - (r.left + toU(axis, now[end]) * r.width), was = now[end];
-    const move = (ev) => put(snap(p, axis, fromU(axis, (ev.clientX - off - r.left) / r.width)));
-    knob.addEventListener("pointermove", move);
-    knob.addEventListener("lostpointercapture", () => {
-      knob.removeEventListener("pointermove", move);
-      editor.dragging = false;
-      if (now[end] !== was) take(); else editor.draw();
-    }, { once: true });
-  });
-  knob.addEventListener("keydown", (e) => {
-    const far = axis.log ? 20 : 10;
-    const steps = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: far, PageDown: -far }[e.key];
-    const edge = { Home: low ? axis.lo : now.low, End: low ? now.high : axis.hi }[e.key];
-    if (steps === undefined && edge === undefined) return;
-    e.preventDefault();
-    put(steps ? nudge(p, axis, now[end], steps) : edge);
-    take();
-  });
-  show();
-  return knob;
+  return knob(editor, line, axis, {
+    key, className: "wbs-handle", label: `${p.name}, ${low ? "lowest" : "highest"} value`, describedby: `${editor.id}-${i}-range`,
+    title: `${low ? "Lowest" : "Highest"} value: drag, or arrow keys (PageUp and PageDown: far, Home and End: to the end)`,
+    at: () => now[end], ends: () => (low ? [axis.lo, now.high] : [now.low, axis.hi]),
+    snap: (v) => snap(p, axis, v), step: (v, n) => nudge(p, axis, v, n),
+    put: (v) => {
+      now[end] = v;
+      paint();
+      line.parentElement.querySelector(`.wbs-${end}`).value = textOf(v);
+    },
+    take: () => { editor.texts.delete(`${end}|${p.name}`); editor.patch(i, { [end]: now[end] }, `${p.name} ${end} ${textOf(now[end])}`, { key }); },
+  }).node;
+}
+
+/** The default on the axis: filled where one is given, hollow in the middle where none is. */
+function defaultHandle(editor, p, i, axis, line) {
+  const key = `defaulthandle|${p.name}`, given = isNumber(p.default);
+  let v = given ? p.default : valueAt(p, 0.5);
+  const box = () => line.closest(".wbs-body").querySelector("[data-field=default]");
+  return knob(editor, line, axis, {
+    key, className: `wbs-default${given ? " wbs-given" : ""}`, label: `${p.name}, default value`,
+    title: given ? `Default ${textOf(v)}: drag, or arrow keys; Delete: the middle again` : "Default: the middle. Drag, or arrow keys, for another one",
+    at: () => v, ends: () => [p.low, p.high], snap: (w) => snap(p, axis, w), step: (w, n) => nudge(p, axis, w, n),
+    words: (w) => (given ? textOf(w) : `${textOf(w)}, the middle`),
+    put: (w) => {
+      v = w;
+      if (box()) box().value = textOf(w);
+    },
+    take: () => { editor.texts.delete(`default|${p.name}`); editor.patch(i, { default: v }, `default of ${p.name} ${textOf(v)}`, { key }); },
+    clear: () => { editor.texts.delete(`default|${p.name}`); editor.patch(i, { default: undefined }, `default of ${p.name}: the middle`); },
+  }).node;
 }
 
 /** Follow the pointer with a ghost; on release call drop(the target under it). Escape ends it without. */
 function drag(editor, e, label, targets, drop) {
-  if (e.button || editor.locked) return;
+  if (e.button || editor.frozen) return;
   e.preventDefault();
   const moved = e.currentTarget.closest(targets === ".wbs-chip" ? ".wbs-chip" : ".wbs-card"), page = editor.box.getRootNode();
   const ghost = h("div", { className: "wbs-ghost" }, label), mode = targets === ".wbs-chip" ? "wbs-sorting" : "wbs-nesting";

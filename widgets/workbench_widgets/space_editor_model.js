@@ -1,5 +1,5 @@
 // The space as plain JSON: read, check, count and change it. Pure functions: nothing here touches the page.
-// space_editor.js follows in the same module; Python joins the two.
+// The other space_editor_*.js follow in the same module; Python joins them.
 
 const MANY = 24; // a parameter with more levels than this is not offered as a parent: too many check marks
 const WORK = 100000; // give up counting configurations beyond this many looks at a parameter
@@ -11,6 +11,9 @@ const own = (object, key) => (object != null && Object.hasOwn(object, key) ? obj
 const paramsOf = (draft) => (Array.isArray(draft?.params) ? draft.params.filter((p) => p && typeof p === "object") : []);
 const forbiddenOf = (draft) => (Array.isArray(draft?.forbidden) ? draft.forbidden.filter((c) => c && typeof c === "object") : []);
 const whenOf = (p) => Object.entries(p.when ?? {}).map(([name, vs]) => [name, Array.isArray(vs) ? vs : [vs]]);
+const isThing = (t) => Array.isArray(t) && t.length === 2 && (typeof t[0] !== "object" || t[0] === null || Array.isArray(t[0]));
+const priorOf = (draft) => (Array.isArray(draft?.prior) ? draft.prior.filter((s) => Array.isArray(s) && Array.isArray(s[1])).map(([n, ts]) => [n, ts.filter(isThing)]) : []);
+const thingsOf = (draft, name) => priorOf(draft).find(([n]) => n === name)?.[1] ?? [];
 const optionsOf = (p) => (Array.isArray(p.options) ? p.options : []);
 
 // ---- values and numbers as people read and type them ---------------------------------------------------------------
@@ -57,11 +60,17 @@ function nLevels(p) {
   return isNumber(step) && step > 0 ? Math.floor((p.high - p.low) / step + 1e-9) + 1 : 0;
 }
 
+/** The level number k of a number with steps: 0.3, not 0.30000000000000004. */
+function levelAt(p, k) {
+  const v = p.low + (p.step ?? 1) * k;
+  return p.type === "int" ? v : Number(v.toPrecision(15));
+}
+
 /** The levels as values, at most `most` of them. */
 function levels(p, most = WORK) {
   if (p.type === "choice") return optionsOf(p);
-  const n = nLevels(p), step = p.step ?? 1;
-  return n === Infinity ? [] : Array.from({ length: Math.min(n, most) }, (_, k) => Math.min(p.low + step * k, p.high));
+  const n = nLevels(p);
+  return n === Infinity ? [] : Array.from({ length: Math.min(n, most) }, (_, k) => levelAt(p, k));
 }
 
 const canBeParent = (p) => nLevels(p) > 0 && nLevels(p) <= MANY;
@@ -186,6 +195,22 @@ function check(draft) {
   return Object.fromEntries(out);
 }
 
+/** What of a draft a run with trials cannot take, in words; empty where only ranges, defaults and combinations differ. */
+function needsRun(base, draft) {
+  const old = new Map(paramsOf(base).map((p) => [p.name, p])), ps = paramsOf(draft), now = new Map(ps.map((p) => [p.name, p]));
+  const stepOf = (p) => p.step ?? (p.type === "int" ? 1 : null), out = [];
+  for (const name of old.keys()) if (!now.has(name)) out.push(`${name} is gone`);
+  for (const p of ps) {
+    const q = old.get(p.name);
+    if (!q) { out.push(`${p.name} is new`); continue; }
+    const differs = p.type !== q.type ? "type" : !same(optionsOf(p), optionsOf(q)) ? "options" : Boolean(p.ordered) !== Boolean(q.ordered) ? "order"
+      : Boolean(p.log) !== Boolean(q.log) ? "scale" : stepOf(p) !== stepOf(q) ? "step" : !same(whenOf(p), whenOf(q)) ? "condition" : null;
+    if (differs) out.push(`the ${differs} of ${p.name}`);
+  }
+  if (!out.length && !same([...old.keys()], [...now.keys()])) out.push("the order of the parameters");
+  return out;
+}
+
 /** Fewest and most parameters active at once, and the number of configurations; null where that is too much work. */
 function count(draft) {
   const ps = paramsOf(draft), clauses = forbiddenOf(draft).map((c) => Object.entries(c));
@@ -225,7 +250,7 @@ function summary(draft, valid) {
   if (c.fewest < c.most) words.push(`${c.fewest} to ${c.most} active at once`);
   else if (c.most < n) words.push(`${c.most} active at once`);
   const many = c.total < 1e15 ? c.total.toLocaleString("en").replaceAll(",", "\u2009") : c.total.toPrecision(3);
-  words.push(c.total === Infinity ? "infinitely many configurations" : `${many} configuration${c.total === 1 ? "" : "s"}`);
+  words.push(c.total === Infinity ? "continuous" : `${many} configuration${c.total === 1 ? "" : "s"}`);
   return words.join(" · ");
 }
 
@@ -286,8 +311,9 @@ function ticksOf(axis) {
   return out;
 }
 
-/** A value under the pointer, rounded to what a pixel can mean. */
+/** A value under the pointer: a level where there are steps, counted from low, else rounded to what a pixel can mean. */
 function snap(p, axis, v) {
+  if (p.step != null && isNumber(p.step) && p.step > 0) return levelAt(p, Math.round((v - p.low) / p.step));
   if (p.type === "int") return Math.round(v);
   return axis.log ? Number(v.toPrecision(2)) : tidy(v, 10 ** Math.floor(Math.log10((axis.hi - axis.lo) / 200)));
 }
@@ -317,17 +343,31 @@ function mapConditions(draft, f) {
   return { ...withParams(draft, params), ...(draft.forbidden ? { forbidden: forbiddenOf(draft).map((c) => mapPairs(c, f)) } : {}) };
 }
 
+/** Rewrite what is believed by f([name, things]); what f turns into null, or into no thing, is believed no longer. */
+function mapPrior(draft, f) {
+  const { prior, ...rest } = draft, next = priorOf(draft).map(f).filter((said) => said?.[1].length);
+  return next.length ? { ...rest, prior: next } : rest;
+}
+
+/** The draft with these things believed of a parameter: pairs of a value (or of two ends) and a weight; none: nothing. */
+function withThings(draft, name, things) {
+  const known = priorOf(draft).some(([n]) => n === name);
+  return mapPrior(known ? draft : { ...draft, prior: [...priorOf(draft), [name, things]] }, (said) => (said[0] === name ? [name, things] : said));
+}
+
 function renameParam(draft, i, name) {
   const old = paramsOf(draft)[i].name, next = patched(draft, i, { name });
   if (paramsOf(next).some((p) => p.name === old)) return next; // one of two with the same name: conditions mean the other
-  return mapConditions(next, ([n, vs]) => [n === old ? name : n, vs]);
+  return mapPrior(mapConditions(next, ([n, vs]) => [n === old ? name : n, vs]), ([n, things]) => [n === old ? name : n, things]);
 }
 
 function renameOption(draft, i, k, value) {
   const p = paramsOf(draft)[i], old = p.options[k];
   const options = p.options.map((o, j) => (j === k ? value : o));
   const next = patched(draft, i, { options, default: p.default != null && p.default === old ? value : p.default });
-  return mapConditions(next, ([n, vs]) => [n, n === p.name ? vs.map((v) => (v === old ? value : v)) : vs]);
+  const after = mapConditions(next, ([n, vs]) => [n, n === p.name ? vs.map((v) => (v === old ? value : v)) : vs]);
+  const swap = (v) => (Array.isArray(v) ? v.map(swap) : v === old ? value : v);
+  return mapPrior(after, ([n, things]) => [n, n === p.name ? things.map(([v, w]) => [swap(v), w]) : things]);
 }
 
 /** Remove a parameter, all that lives only under it, and what is forbidden about them. Returns [draft, names gone]. */
@@ -336,7 +376,8 @@ function dropParam(draft, i) {
   const gone = twin ? new Set() : dependents(draft, name).add(name);
   const params = paramsOf(draft).filter((p, k) => k !== i && !gone.has(p.name));
   const forbidden = forbiddenOf(draft).filter((c) => !Object.keys(c).some((n) => gone.has(n)));
-  return [{ ...withParams(draft, params), ...(draft.forbidden ? { forbidden } : {}) }, [...gone]];
+  const next = { ...withParams(draft, params), ...(draft.forbidden ? { forbidden } : {}) };
+  return [mapPrior(next, (said) => (gone.has(said[0]) ? null : said)), [...gone]];
 }
 
 /** Remove an option, and what lives only under it. Returns [draft, names of the parameters gone]. */
@@ -344,6 +385,7 @@ function dropOption(draft, i, k) {
   const p = paramsOf(draft)[i], value = p.options[k], gone = [];
   let next = patched(draft, i, { options: p.options.filter((_, j) => j !== k), default: p.default === value ? undefined : p.default });
   next = mapConditions(next, ([n, vs]) => [n, n === p.name ? vs.filter((v) => v !== value) : vs]);
+  next = mapPrior(next, ([n, things]) => [n, n === p.name ? things.filter(([v]) => ![v].flat().includes(value)) : things]);
   if (next.forbidden) next = { ...next, forbidden: forbiddenOf(next).filter((c) => !Object.values(c).some((vs) => !vs.length)) };
   for (let j; (j = paramsOf(next).findIndex((q) => own(q.when, p.name)?.length === 0)) >= 0;) {
     const [after, names] = dropParam(next, j);

@@ -3,8 +3,8 @@
 
 function chips(editor, p, i) {
   const put = (value) => editor.commit(patched(editor.draft, i, { options: [...optionsOf(p), value] }), `${show(value)} added`);
-  const box = editor.locked ? null : editor.text(`option:|${p.name}`, "", `New option of ${p.name}`, (text) => putOption(p, text, null, put),
-    { className: "wbs-addchip", placeholder: "+ option" });
+  const box = editor.frozen ? null : editor.text(`option:|${p.name}`, "", `New option of ${p.name}`, (text) => putOption(p, text, null, put),
+    { className: "wbs-addchip", placeholder: "+ option", title: "One more option: Enter takes it. 'quotes' make a number or None a text" });
   return h("div", { className: "wbs-chips", role: "group", "aria-label": `Options of ${p.name}` },
     optionsOf(p).map((v, k) => chip(editor, p, i, v, k)), box);
 }
@@ -19,9 +19,10 @@ function putOption(p, text, k, take) {
 }
 
 function chip(editor, p, i, v, k) {
-  const { name } = p, off = editor.locked, key = `option:${k}|${name}`;
+  const { name } = p, off = editor.frozen, key = `option:${k}|${name}`;
   const put = (value) => editor.commit(renameOption(editor.draft, i, k, value), `option ${show(v)} is now ${show(value)}`);
-  const box = editor.text(key, show(v), `Option ${k + 1} of ${name}`, (text) => putOption(p, text, k, put), { off });
+  const title = "Rename it here; Alt+← and Alt+→ move it";
+  const box = editor.text(key, show(v), `Option ${k + 1} of ${name}`, (text) => putOption(p, text, k, put), { off, title });
   const fit = () => { box.size = Math.max(1, box.value.length); };
   fit();
   box.addEventListener("input", fit);
@@ -39,7 +40,8 @@ function chip(editor, p, i, v, k) {
     onclick: () => removeOption(editor, p, i, k),
   });
   const about = { "data-drop": "option", "data-parent": name, "data-k": String(k), "data-values": JSON.stringify([v]) };
-  return h("span", { className: "wbs-chip", ...about }, off ? null : grip, box, off ? null : bin);
+  const mark = p.default === v && v != null ? h("span", { className: "wbs-defaultmark", title: "the default" }, "▾", h("span", { className: "wbs-sr" }, "default")) : null;
+  return h("span", { className: "wbs-chip", ...about }, off ? null : grip, box, mark, off ? null : bin);
 }
 
 function moveOption(editor, p, i, from, to) {
