@@ -99,7 +99,7 @@ function priorButton(editor, p) {
   };
   const turn = () => { editor.open.set(name, !editor.isOpen(p)); editor.draw(true); };
   return button("prior", {
-    className: `wbs-icon wbs-priorbutton${said ? " wbs-said" : ""}`, "data-key": `priorbutton|${name}`, "aria-label": said ? `Prior of ${name}` : `Add a prior of ${name}`, "aria-expanded": said ? String(editor.isOpen(p)) : null,
+    className: `wbs-icon wbs-priorbutton${said ? " wbs-said" : ""}`, "data-key": `priorbutton|${name}`, "aria-label": said ? `Show the prior of ${name}` : `Add a prior of ${name}`, "aria-expanded": said ? String(editor.isOpen(p)) : null,
     title: said ? `What is believed of ${name}` : `Say which values of ${name} are likely to be good`, disabled: Boolean(own(editor.local, name)) && !said, onclick: said ? turn : begin,
   });
 }
