@@ -156,6 +156,13 @@ def test_every_estimator_that_is_offered_can_be_tuned_with_every_fidelity_that_i
 
 # ---- faults ----------------------------------------------------------------------------------------------------------
 
+@pytest.mark.parametrize("steps", [0, -1, "x", None, True, 2.5])
+def test_wrong_steps_of_a_fidelity_are_a_fault_and_no_more(steps):
+    recipe = Recipe(WINE, estimator="SVC", fidelity="rows", max_steps=steps, algorithm=wb.TPE())
+    assert recipe.faults() == {"max_steps": f"steps must be a whole number of at least 1, got {steps!r}."}
+    assert recipe.code().startswith("# max steps: steps must be")
+
+
 @pytest.mark.parametrize(("change", "field", "says"), [
     ({"n_trials": 0}, "n_trials", "at least 1"), ({"n_trials": "many"}, "n_trials", "got 'many'"),
     ({"n_trials": True}, "n_trials", "got True"), ({"timeout": -1.0}, "timeout", "above 0"),

@@ -150,6 +150,17 @@ def test_bad_input_stays_on_screen_with_its_fault_and_nothing_starts(make, field
     start_refused(app, field, step)
 
 
+def test_wrong_steps_stay_on_screen_too_and_right_ones_mend_them(make):
+    app = make("wine", estimator="SVC", fidelity="rows")
+    for text in ("0", "x", ""):
+        assign(app, max_steps=text)
+        assert list(app.setup["faults"]) == ["max_steps"]
+        assert app.setup["values"]["max_steps"] == text
+    assign(app, max_steps="9")
+    assert app.setup["faults"] == {}
+    assert app.setup["values"]["scheduler"] == "Hyperband · eager"
+
+
 def test_fields_become_the_recipe(make):
     app = make("wine")
     assign(app, estimator="RandomForestClassifier", metric="f1_macro", folds="3", algorithm="TPE", n_trials="", timeout="2.5",

@@ -1,6 +1,7 @@
 """The application in real JupyterLab: from a table to runs, with the mouse, and with the keyboard alone."""
 
 import re
+from importlib.metadata import version
 
 import pytest
 from playwright.sync_api import expect
@@ -285,10 +286,11 @@ def test_files_and_variables_come_in_while_one_works(notebook, lab, tmp_path):
     expect(label(page, "Table")).to_have_value("df")  # as it was chosen there before
 
 
+@pytest.mark.skipif(tuple(map(int, version("ipykernel").split(".")[:2])) < (7, 4),
+                    reason="older kernels answer clicks beside the cell; what the test takes away is not there")
 def test_a_busy_kernel_is_said_so_and_hears_later(notebook):
     page = notebook([CELL])
     expect(app(page)).to_contain_text("What shall be learnt?")
-    page.evaluate("() => { jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt; }")
     ask(page, "del app.comm._reply_subshell_for; print('as in front ends without a second way')")
     page.evaluate("""() => { jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute(
         { code: 'import time; time.sleep(6)' }); }""")

@@ -108,7 +108,8 @@ class Recipe:
     @property
     def effective_scheduler(self) -> Scheduler | None:
         """The scheduler that the run will have."""
-        if self.scheduler is not None or self.fidelity is None:
+        sound = isinstance(self.n_steps, int) and not isinstance(self.n_steps, bool) and self.n_steps > 0
+        if self.scheduler is not None or self.fidelity is None or not sound:  # wrong steps are a fault of their own
             return self.scheduler
         return EagerHyperband(self.n_steps)
 
