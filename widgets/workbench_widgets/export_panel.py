@@ -285,7 +285,7 @@ class ExportPanel(anywidget.AnyWidget):
         if run.best is None:
             return ""
         pairs = "\n".join(f"  {k} = {v!r}" for k, v in run.best_params_.items())
-        name = type(run.cross_validation.estimator).__name__
+        name = type(run.cross_validation.made(run.best_params_)).__name__
         return f"{name}, trial {run.best.number}: {run.cross_validation.loss} = {run.best.loss:.6g}\n{pairs}"
 
     def _content(self, wish: Wish) -> tuple[bytes, str]:

@@ -110,11 +110,15 @@ class CrossValidation:
         """Return the score that a loss stands for."""
         return self.best - loss
 
-    def fitted(self, config: Config) -> Any:
-        """Return the estimator with that configuration, fitted on all the data."""
+    def made(self, config: Config) -> Any:
+        """Return the estimator with that configuration, not fitted."""
         from sklearn.base import clone
 
-        model = clone(self.estimator).set_params(**config)
+        return clone(self.estimator).set_params(**config)
+
+    def fitted(self, config: Config) -> Any:
+        """Return the estimator with that configuration, fitted on all the data."""
+        model = self.made(config)
         return model.fit(self.X) if self.y is None else model.fit(self.X, self.y)
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from workbench import api, store
-from workbench.automl.cash import CashObjective
 from workbench.automl.fidelity import Fidelity
 from workbench.automl.recipe_code import script
 from workbench.automl.recipe_data import Data, Table, Task
@@ -220,10 +219,8 @@ def _made(plan: Plan, *, resume: bool) -> Run:
         direction: Any = r.direction
         return api.optimize(plan.objective, plan.space, direction=direction, scheduler=r.scheduler, **common)
     X, y = plan.rows()
-    if plan.auto:
-        objective = CashObjective(plan.estimators(), X, y, scoring=plan.metric, cv=r.folds, seed=r.seed or 0)
-        return api.open(str(r.name), objective) if resume else api.optimize(objective, plan.space, **common)
-    (estimator,) = plan.estimators().values()
+    some = plan.estimators()
+    estimator = some if plan.auto else next(iter(some.values()))
     shared: dict[str, Any] = {"scoring": plan.metric, "cv": r.folds, "fidelity": r.fidelity, "max_steps": r.n_steps}
     if resume:
         return tune(estimator, X, y, name=r.name, resume=True, **shared)

@@ -80,16 +80,11 @@ class _Writer:
         plan, r = self.plan, self.recipe
         parts = [self._table(), self._models()]
         shared = [f"scoring={plan.metric!r}", f"cv={r.folds}"]
-        if plan.auto:
-            self.imports.add("from workbench.automl.cash import CashObjective")
-            parts += [f"objective = CashObjective(models, X, y, {', '.join(shared)}, seed={r.seed or 0})",
-                      f"space = {plan.space!r}", self._call("wb.optimize(objective, space", self._settings()),
-                      self._end(BEST, "model = objective.fitted(run.best.config)  # the best, fitted on all rows")]
-            return parts
         if r.fidelity is not None:
             scheduler = r.effective_scheduler
             shared += [f"fidelity={r.fidelity!r}", f"max_steps={r.n_steps}", f"scheduler={self._scheduler(scheduler)}"]
-        parts += [f"space = {plan.space!r}", self._call("wb.tune(model, X, y, space=space", [*shared, *self._settings()]),
+        tune = f"wb.tune({'models' if plan.auto else 'model'}, X, y, space=space"
+        parts += [f"space = {plan.space!r}", self._call(tune, [*shared, *self._settings()]),
                   self._end("run.best_score_, run.best_params_", "model = run.best_estimator_  # the best, fitted on all rows")]
         return parts
 

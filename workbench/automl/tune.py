@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from typing import Any, Literal
 from optuna.storages import BaseStorage
 
 from workbench import api
+from workbench.automl.cash import ROOT, CashObjective
 from workbench.automl.cross_validation import CrossValidation
 from workbench.automl.default_spaces import default_space
 from workbench.automl.estimator_code import estimator_code
@@ -22,26 +24,28 @@ from workbench.results import scheduler_code
 from workbench.run import Run
 from workbench.schedule import Scheduler
 from workbench.search import catalogue
-from workbench.space import Config, Space
+from workbench.space import Choice, Config, Space
 from workbench.subspace import without
 from workbench.trials import Trial
 
+Judge = CrossValidation | CashObjective
+
 
 class TuneRun(Run):
-    """A run that tunes an estimator. Made by ``tune``.
+    """A run that tunes an estimator, or chooses one, too. Made by ``tune``.
 
     Attributes
     ----------
     cross_validation
-        The objective: the estimator, the data, the folds, and what the loss is.
+        The objective: the estimator, or those to choose from, the data, the folds, and what the loss is.
     """
 
-    cross_validation: CrossValidation
+    cross_validation: Judge
     _asked: dict[str, Any]  # what ``tune`` was given to judge a configuration: scoring, cv, groups, fidelity, max_steps
     _fitted: tuple[Config, Any] | None = None
 
     @classmethod
-    def of(cls, run: Run, cross_validation: CrossValidation, asked: dict[str, Any] | None = None) -> TuneRun:
+    def of(cls, run: Run, cross_validation: Judge, asked: dict[str, Any] | None = None) -> TuneRun:
         """Turn a run of that objective into one that knows the estimator; ``asked``: how ``tune`` was told to judge."""
         run.__class__ = cls  # the same object: who holds the run already (a panel, the file's owner) holds this one
         assert isinstance(run, TuneRun)
@@ -121,8 +125,10 @@ class TuneRun(Run):
         """Return what the run was set to do, as pairs of words, for reports."""
         cross = self.cross_validation
         shape = " × ".join(map(str, getattr(cross.X, "shape", (len(cross.X),))))
-        return [("Estimator", " ".join(repr(cross.estimator).split())), ("Data", f"{type(cross.X).__name__}, {shape}"),
-                ("Judged by", f"{cross.loss}, the mean over {len(cross.folds)} folds"), *super().facts()]
+        some = cross.estimators if isinstance(cross, CashObjective) else {"": cross.estimator}
+        words = [" ".join(f"{name} {estimator!r}".split()) for name, estimator in some.items()]
+        return [("Estimator" if len(words) == 1 else "Estimators", "; ".join(words)),
+                ("Data", f"{type(cross.X).__name__}, {shape}"), ("Judged by", f"{cross.loss}, the mean over {len(cross.folds)} folds"), *super().facts()]
 
     def _best_trial(self) -> Trial:
         best = self.best
@@ -138,11 +144,9 @@ class TuneRun(Run):
         imports, data = data_code(cross.X, cross.y)
         made: list[str] = []
         if best is not None:
-            from sklearn.base import clone
-
             made.append(f"# trial {best.number}: {cross.loss} = {best.loss!r}")
             try:
-                more, code = estimator_code(clone(cross.estimator).set_params(**best.whole_config))
+                more, code = estimator_code(cross.made(best.whole_config))
                 imports |= set(more)
                 made.append(f"model = {code}")
             except RunError as error:
@@ -165,12 +169,14 @@ def tune(estimator: Any, X: Any, y: Any = None, *, space: Space | None = None, s
          seed: int | None = None, name: str | None = None, storage: str | BaseStorage | None = None,
          trial_timeout: float | None = None, timeout: float | None = None, resume: bool = False,
          fidelity: Fidelity | None = None, max_steps: int = 27, scheduler: Scheduler | None = None) -> TuneRun:
-    """Make a run that tunes a scikit-learn estimator or pipeline by cross-validation.
+    """Make a run that tunes a scikit-learn estimator or pipeline by cross-validation, or chooses among several.
 
     Parameters
     ----------
     estimator
-        Any scikit-learn estimator; a Pipeline's parameters are named ``step__parameter``. It is cloned, not changed.
+        Any scikit-learn estimator; a Pipeline's parameters are named ``step__parameter``. It is cloned, not changed. Or
+        several by name, such as ``{"svc": SVC(), "tree": DecisionTreeClassifier()}``: the search chooses among them, too
+        (CASH), and a parameter is named ``svc.C``.
     X, y
         The data.
     space
@@ -204,12 +210,16 @@ def tune(estimator: Any, X: Any, y: Any = None, *, space: Space | None = None, s
     if resume:
         return _resumed(estimator, X, y, name=name, storage=storage, scoring=scoring, cv=cv, groups=groups, fidelity=fidelity,
                         max_steps=max_steps)
+    if isinstance(estimator, Mapping) and fidelity is not None:
+        raise RunError(f"a fidelity is for one estimator, got {fidelity!r} and {len(estimator)} to choose from. Leave it out.")
     if fidelity is None and scheduler is not None:
         raise RunError('a scheduler needs something to give little or much of: give fidelity="rows", "epochs" or "trees".')
     seed = secrets.randbelow(2**31) if seed is None else int(seed)
     cross = _objective(estimator, X, y, fidelity, max_steps, scoring=scoring, cv=cv, groups=groups, seed=seed)
-    fixed = fixed_size(cross)
-    if space is None:
+    fixed = None if isinstance(cross, CashObjective) else fixed_size(cross)
+    if space is None and isinstance(cross, CashObjective):
+        space = cross.space
+    elif space is None:
         space = default_space(estimator)
         space = space if fixed not in space.names else without(space, [fixed])
     if isinstance(space, Space):
@@ -222,7 +232,9 @@ def tune(estimator: Any, X: Any, y: Any = None, *, space: Space | None = None, s
     return TuneRun.of(run, cross, asked)
 
 
-def _objective(estimator: Any, X: Any, y: Any, fidelity: Fidelity | None, max_steps: int, **options: Any) -> CrossValidation:
+def _objective(estimator: Any, X: Any, y: Any, fidelity: Fidelity | None, max_steps: int, **options: Any) -> Judge:
+    if isinstance(estimator, Mapping):
+        return CashObjective(estimator, X, y, **options)
     if fidelity is None:
         return CrossValidation(estimator, X, y, **options)
     return objective(estimator, X, y, fidelity, max_steps, **options)
@@ -239,20 +251,32 @@ def _resumed(estimator: Any, X: Any, y: Any, *, name: str | None, storage: str |
     return TuneRun.of(api.open(name, cross, storage=storage), cross, asked)
 
 
-def _check_space(cross: CrossValidation, space: Space) -> None:
+def _check_space(cross: Judge, space: Space) -> None:
     """Raise SpaceError for parameters that the estimator does not have, and for what the steps set."""
-    _check_names(cross.estimator, space)
+    if isinstance(cross, CashObjective):
+        return _check_choice(cross, space)
+    _check_names(type(cross.estimator).__name__, sorted(cross.estimator.get_params(deep=True)), space)
     size = fixed_size(cross)
     if size in space.names:
         raise SpaceError(f'with fidelity="trees" the steps set {size!r}: set its full value in the estimator, and leave it '
                          "out of the space.")
+    return None
 
 
-def _check_names(estimator: Any, space: Space) -> None:
-    """Raise SpaceError for parameters that the estimator does not have."""
-    known = sorted(estimator.get_params(deep=True))
+def _check_choice(cross: CashObjective, space: Space) -> None:
+    """Raise SpaceError for parameters that none of the estimators has, and for a choice among others."""
+    known = [f"{name}.{p}" for name, estimator in cross.estimators.items() for p in sorted(estimator.get_params(deep=True))]
+    _check_names("the choice", [ROOT, *known], space)
+    root = space.params.get(ROOT)
+    if not isinstance(root, Choice) or not set(root.options) <= set(cross.estimators):
+        raise SpaceError(f"a space that chooses needs {ROOT}=wb.Choice(...) with options among {list(cross.estimators)}, got "
+                         f"{root!r}.")
+
+
+def _check_names(whose: str, known: list[str], space: Space) -> None:
+    """Raise SpaceError for parameters that are not known."""
     for name in space.names:
         if name not in known:
             near = get_close_matches(name, known, n=3)
             hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"It has {', '.join(known[:12])}, …"
-            raise SpaceError(f"{type(estimator).__name__} has no parameter {name!r}. {hint}")
+            raise SpaceError(f"{whose} has no parameter {name!r}. {hint}")

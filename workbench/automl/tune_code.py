@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from workbench.automl.cash import CashObjective
 from workbench.automl.cross_validation import CrossValidation
-from workbench.automl.estimator_code import estimator_code, value_code
+from workbench.automl.estimator_code import value_code
 from workbench.errors import RunError
 from workbench.problems.data_sets import DATA_SETS
 
@@ -40,17 +41,18 @@ def _same(a: Any, b: Any) -> bool:
     return mine.shape == theirs.shape and bool((mine == theirs).all())
 
 
-def tune_code(cross: CrossValidation, asked: dict[str, Any]) -> tuple[set[str], str]:
+def tune_code(cross: CrossValidation | CashObjective, asked: dict[str, Any]) -> tuple[set[str], str]:
     """Return the imports that the first arguments of ``tune`` need, and these: estimator, data, and how it judges.
 
     What cannot be written as code is named: ``estimator``, ``cv``, ``scoring`` of the user's own.
     """
     imports: set[str] = set()
     try:
-        more, estimator = estimator_code(cross.estimator)
+        given = cross.estimators if isinstance(cross, CashObjective) else cross.estimator
+        more, estimator = value_code(given)
         imports |= set(more)
     except RunError:
-        estimator = "estimator"
+        estimator = "estimators" if isinstance(cross, CashObjective) else "estimator"
     args = [estimator, "X"] if cross.y is None else [estimator, "X", "y"]
     for name, default in DEFAULTS.items():
         value = asked.get(name, default)
