@@ -232,3 +232,10 @@ def test_names_of_users_stay_text():
         for text in texts(drawn):
             assert "<img" not in text
             assert "<i>" not in text
+
+
+def test_a_sentence_names_the_parameter_and_the_pair_that_explain_most(f):
+    a, b, share = f.pairs()[0]
+    assert plots.summary(f) == (f"lr matters most: alone it explains {plots.percent(f.single.max())}. Of the pairs {a} × {b} adds "
+                                f"most: {plots.percent(share)}.")
+    assert plots.summary(found(loss=lambda u: np.ones(len(u)))).startswith("No parameter changes")

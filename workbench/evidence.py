@@ -145,7 +145,7 @@ def _at(t: Trial, budgets: tuple[int, ...], k: int) -> Array:
 
 
 def budgets_of(trials: Trials) -> tuple[int, ...]:
-    """Return the steps at which trials can be compared: the scheduler's, else those at which trials ended; none if all ran to their end."""
+    """Return the steps at which trials compare: the scheduler's, else where they ended; none if all ran to their end."""
     known: Sequence[Trial] = [t for t in list(trials.by_number.values()) if t.curve or t.curves]
     scheduler = None if trials.started is None else schedulers.from_json(trials.started.scheduler or None)
     budgets = () if scheduler is None else scheduler.schedule().budgets

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import anywidget
 import ipywidgets
@@ -50,10 +50,10 @@ class Family(anywidget.AnyWidget):
     def obey(self) -> None:
         """There is nothing to do: the panel carries out the commands, so that it can say what went wrong."""
 
-    def make(self, fixed: Mapping[str, Any] | None = None) -> Run:
+    def make(self, fixed: Mapping[str, Any] | None = None, import_trials: Literal["near", "exact", "all"] = "near") -> Run:
         """Make a child: of what is drawn in the space editor, or with these values fixed."""
         space = None if fixed else self._wish()
-        child = self._run.child(space, fixed=fixed, name=free_name(self._run))
+        child = self._run.child(space, fixed=fixed, name=free_name(self._run), import_trials=import_trials)
         if space is not None:
             self._made()
         return child

@@ -6,7 +6,7 @@ state; what the user does comes back as messages, which wait in a queue until th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import anywidget
@@ -28,6 +28,8 @@ from workbench_widgets.assets import script, styles
 from workbench_widgets.compare_panel import ComparePanel
 from workbench_widgets.export_panel import ExportPanel
 from workbench_widgets.family import Family
+from workbench_widgets.importance_freeze import Take
+from workbench_widgets.importance_panel import ImportancePanel
 from workbench_widgets.last_state import LastState
 from workbench_widgets.playhead import Playhead
 from workbench_widgets.pump import pump
@@ -156,6 +158,9 @@ class RunPanel(anywidget.AnyWidget):
         self.trial_page = TrialPage(run, self.trials, self.selection, self.fates, self.timeline)
         self.pages: dict[str, Page] = {"trial": self.trial_page, "compare": ComparePanel([run], front=False)}  # tabs by name
         self.pages["export"] = ExportPanel(run, front=False)
+        self.pages["importance"] = ImportancePanel(
+            run, self.trials, self.selection, follows=lambda: self.playhead.follows, show_child=self._show_child,
+            make=self._make_child if isinstance(run, Run) else None)
         parts |= self.pages
         recorded = isinstance(run, Recording)
         self.playhead = Playhead(run.log, len(first), self._take, self._rewind)
@@ -273,6 +278,14 @@ class RunPanel(anywidget.AnyWidget):
         """Show the run's own space in the editor: the drawn one has become a child's."""
         if self.drawn is not None:
             self.drawn.child_made()
+
+    def _make_child(self, fixed: Mapping[str, Any], import_trials: Take) -> Run:
+        assert self.family is not None
+        return self.family.make(fixed, import_trials)
+
+    def _show_child(self, k: int) -> None:
+        assert self.family is not None
+        self.family.show_child(k)
 
     def _put(self, **state: Any) -> None:
         """Write traits that differ."""

@@ -27,6 +27,7 @@ FEW = 12  # up to so many levels are marks, not a line
 MAX_TRIALS = 150  # marked under a curve or on a map
 BEST = 0.1  # share of the trials that is called the best
 GOLDEN = 0.6180339887498949
+HATCHED = {"shape": "/", "fillmode": "overlay", "fgcolor": "#ffffff", "size": 7}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,16 @@ def rest(found: Fanova) -> str:
     return f"Alone they explain {percent(alone)}, in pairs {percent(both - alone)}{more}"
 
 
+def summary(found: Fanova) -> str:
+    """Say in a sentence which parameter, and which pair, explains most."""
+    bars = bars_of(found)
+    top, pair = (next((b for b in bars if len(b.names) == k and b.share > 0), None) for k in (1, 2))
+    if top is None:
+        return f"{rest(found)}."
+    more = f" Of the pairs {' × '.join(pair.names)} adds most: {percent(pair.share)}." if pair is not None else ""
+    return f"{top.names[0]} matters most: alone it explains {percent(top.share)}.{more}"
+
+
 def importance(found: Fanova, chosen: tuple[str, ...] = ()) -> dict[str, Any]:
     """Draw the shares as bars with one standard deviation between the trees; pairs are hatched.
 
@@ -96,9 +107,9 @@ def importance(found: Fanova, chosen: tuple[str, ...] = ()) -> dict[str, Any]:
         return empty("The space has no parameter.")
     bars = bars_of(found)
     single, pairs = ([b for b in bars if len(b.names) == k] for k in (1, 2))
-    data = [_bars(single, "one alone", m.BLUE, "")]
+    data = [_bars(single, "one alone", m.BLUE)]
     if pairs:
-        data.append(_bars(pairs, "two together, beyond each alone", m.ORANGE, "/"))
+        data.append(_bars(pairs, "two together, beyond each alone", m.ORANGE, hatched=True))
     ends = np.array([b.share + b.spread for b in bars])
     data.append({"type": "scatter", "mode": "text", "x": 100 * ends, "y": np.array([b.at for b in bars]), "hoverinfo": "skip",
                  "text": [f" {percent(b.share)}" for b in bars], "textposition": "middle right", "showlegend": False,
@@ -120,10 +131,10 @@ def importance(found: Fanova, chosen: tuple[str, ...] = ()) -> dict[str, Any]:
     return {"data": data, "layout": layout}
 
 
-def _bars(bars: list[Bar], name: str, color: str, pattern: str) -> m.Dict:
+def _bars(bars: list[Bar], name: str, color: str, *, hatched: bool = False) -> m.Dict:
     return {"type": "bar", "orientation": "h", "name": name, "width": 0.66, "y": np.array([b.at for b in bars]),
             "x": np.array([100 * b.share for b in bars]),
-            "marker": {"color": color, **({"pattern": {"shape": pattern, "fgcolor": "#ffffff", "size": 7}} if pattern else {})},
+            "marker": {"color": color, **({"pattern": HATCHED} if hatched else {})},
             "error_x": {"type": "data", "array": np.array([100 * b.spread for b in bars]), "color": m.GREY, "thickness": 1.6,
                         "width": 4},
             "hovertext": [f"<b>{' × '.join(safe(n) for n in b.names)}</b><br>{percent(b.share)} of the variance"
@@ -137,8 +148,8 @@ def percent(share: float) -> str:
 
 
 def _title(text: str) -> m.Dict:
-    """Give the picture a title of two lines."""
-    return {**m.title(text), "y": 0.95}
+    """Give the picture a title of two lines, which begins at its left edge: names of parameters may be long."""
+    return {**m.title(text), "x": 0.01, "xref": "container", "y": 0.95}
 
 
 def _small(text: str) -> str:
