@@ -31,13 +31,13 @@ async function copy(text) {
   return done;
 }
 
-/** Put the views of other widgets into elements, each when it is first needed. */
+/** Put the views of other widgets into elements, each when it is first needed; one that stands in two places has two keys. */
 function embedder(model, signal) {
   const placed = new Set();
-  return async (name, place) => {
+  return async (name, place, key = name) => {
     const reference = model.get("parts")[name];
-    if (!reference || placed.has(name)) return;
-    placed.add(name);
+    if (!reference || placed.has(key)) return;
+    placed.add(key);
     const child = await model.widget_manager.get_model(reference.slice("IPY_MODEL_".length));
     const view = await model.widget_manager.create_view(child);
     if (signal.aborted) { view.remove(); return; }

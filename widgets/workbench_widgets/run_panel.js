@@ -4,8 +4,9 @@ const STATES = {
   stopped: ["■", "Stopped"], done: ["✓", "Done"], failed: ["✗", "Failed"], watching: ["◉", "Watching"],
 };
 const MARKS = { complete: "●", pruned: "–", failed: "×", interrupted: "□", running: "○" };
-const ALL_TABS = [["progress", "Progress"], ["model", "Model"], ["curves", "Curves"], ["fidelity", "Fidelity"], ["coordinates", "Coordinates"], ["contour", "Contour"], ["trials", "Trials"], ["trial", "Trial"], ["importance", "Importance"], ["compare", "Compare"], ["log", "Log"], ["export", "Export"]];
+const ALL_TABS = [["progress", "Progress"], ["overview", "Overview"], ["model", "Model"], ["curves", "Curves"], ["fidelity", "Fidelity"], ["coordinates", "Coordinates"], ["contour", "Contour"], ["trials", "Trials"], ["trial", "Trial"], ["importance", "Importance"], ["compare", "Compare"], ["log", "Log"], ["export", "Export"]];
 const PAGES = ["trial", "importance", "compare", "export"];    // tabs that are widgets of their own; a panel has those that are among its parts
+const OVERVIEW = ["progress", "model", "coordinates", "contour", "curves"];    // side by side, linked
 const KEYS = [["space", "start or pause"], ["s", "one step"], [".", "stop (asks once)"], ["← →", "walk through the trials"], ["Enter", "on a row: the trial's page"], ["Esc", "lift the brush, then let the picked trial go"], ["?", "this help"]];
 const POINTER = [["hover", "look at a trial: it is marked in all pictures"], ["click", "pick it: it stays in the foot"], ["double click", "open its page"], ["drag", "brush trials, in Progress, Curves, Contour and along an axis in Coordinates; a flat drag takes an interval, shift adds"]];
 const EMPTY = "No trial yet. Press Start, or Step for one at a time.";
@@ -245,8 +246,9 @@ function render({ model, el }) {
   const top = topOf(model, send, say);
   const TABS = ALL_TABS.filter(([key]) => (key === "fidelity" ? head().scheduler : !PAGES.includes(key) || model.get("parts")[key]));
   const figures = Object.fromEntries(["progress", "model", "curves", "coordinates", "contour", "brackets", "gantt", "ranks", "forecast", "looks"].map((name) => [name, h("div", { className: "wb-figure" })]));
+  const together = Object.fromEntries(OVERVIEW.map((name) => [name, h("div", { className: "wb-figure" })]));
   const pages = Object.fromEntries(PAGES.map((name) => [name, h("div", { className: "wb-page" })]));
-  const parts = { progress: { nodes: [figures.progress, h("div", { className: "wb-hint wb-how" }, "Point at a dot to look, click to pick, double-click for its page; drag to brush trials for all tabs.")], draw() {} }, model: modelOf(model, send, figures.model), curves: curvesOf(model, send, figures.curves), fidelity: fidelityOf(model, send, figures, embed), coordinates: coordinatesOf(model, send, figures.coordinates), contour: contourOf(model, send, figures.contour), trials: tableOf(model, send, open, look), log: logOf(model), ...Object.fromEntries(PAGES.map((name) => [name, { nodes: [pages[name]], draw() {} }])) };
+  const parts = { progress: { nodes: [figures.progress, h("div", { className: "wb-hint wb-how" }, "Point at a dot to look, click to pick, double-click for its page; drag to brush trials for all tabs.")], draw() {} }, overview: { nodes: [h("div", { className: "wb-overview" }, Object.values(together))], draw() {} }, model: modelOf(model, send, figures.model), curves: curvesOf(model, send, figures.curves), fidelity: fidelityOf(model, send, figures, embed), coordinates: coordinatesOf(model, send, figures.coordinates), contour: contourOf(model, send, figures.contour), trials: tableOf(model, send, open, look), log: logOf(model), ...Object.fromEntries(PAGES.map((name) => [name, { nodes: [pages[name]], draw() {} }])) };
   const foot = footOf(model, send, show, open), brushes = brushesOf(model, send);
   const id = `wb${Math.random().toString(36).slice(2, 8)}`;
   const panes = Object.fromEntries(TABS.map(([key]) => [key, h("div", { id: `${id}-${key}`, role: "tabpanel", className: `wb-pane wb-${key}` }, parts[key].nodes)]));
@@ -262,6 +264,7 @@ function render({ model, el }) {
     }
     foot.nodes[0].hidden = name === "trial";      // the page says all of it
     for (const part of name === "fidelity" ? parts.fidelity.shown() : [name]) if (figures[part] ?? pages[part]) embed(part, figures[part] ?? pages[part]);
+    if (name === "overview") for (const [part, place] of Object.entries(together)) embed(part, place, `overview ${part}`);
     model.send({ cmd: "tab", tab: name });
   }
   /** Pick a trial and open its page. */
@@ -327,7 +330,7 @@ function render({ model, el }) {
     act();
   }
   const root = h("div", { className: "wb-panel", tabIndex: 0, role: "group", ariaLabel: `Run ${head().name || "without a name"}`, "data-lm-suppress-shortcuts": "true", onkeydown },
-    top.nodes, keys, h("div", { className: "wb-row" }, fold, notice), kin, spacePane, byHand, replayed, others, tablist, brushes.node, Object.values(panes), foot.nodes);
+    top.nodes, keys, h("div", { className: "wb-row" }, notice), h("div", { className: "wb-folds" }, h("div", {}, fold, spacePane), byHand, replayed, others), kin, tablist, brushes.node, Object.values(panes), foot.nodes);
   root.addEventListener("workbench:open", ({ detail }) => open(detail.trial));
   root.addEventListener("pointerdown", (e) => {
     if (!e.target.closest("button, input, select, textarea, a, label, summary, pre, .wb-space-pane, .wb-lines, .wb-scroll")) root.focus({ preventScroll: true });
