@@ -17,6 +17,7 @@ from workbench.automl.recipe_data import describe, guess_task, is_targets, load,
 from workbench.automl.recipe_models import ESTIMATORS, METRICS, Wants, prepared
 from workbench.automl.recipe_plan import way_of
 from workbench.problems import branin, data_set
+from workbench.search.beliefs import as_prior
 
 WINE = Data("example", "wine")
 SPACE = wb.Space(x=wb.Float(-1, 1), k=wb.Int(1, 3))
@@ -190,6 +191,17 @@ def test_each_fault_stands_at_its_field(change, field, says):
     faults = Recipe(**{"data": WINE, **change}).faults()
     assert list(faults) == [field]
     assert says in faults[field]
+
+
+def test_what_is_believed_goes_with_an_algorithm_that_takes_it(folder):
+    prior = as_prior({"var_smoothing": 1e-6})
+    recipe = Recipe(WINE, estimator="GaussianNB", n_trials=12, folds=2, prior=prior)
+    assert recipe.plan().algorithm == wb.GPBO(prior=prior)
+    assert Recipe.from_json(json.dumps(recipe.to_json())) == recipe
+    same_run(recipe)
+    assert Recipe(WINE, estimator="GaussianNB", prior=prior, algorithm=wb.Random()).plan().algorithm == wb.Random()
+    faults = Recipe(WINE, estimator="GaussianNB", prior=as_prior({"C": 1.0})).faults()
+    assert "does not fit the space" in faults["space"]
 
 
 def test_a_class_too_small_for_the_folds_is_mentioned():

@@ -10,6 +10,7 @@ import pytest
 import workbench as wb
 from workbench import notebook
 from workbench.automl.recipe import Data, Recipe
+from workbench.search.beliefs import whole_prior
 from workbench_widgets import workbench as module
 from workbench_widgets import workbench_sources as sources
 from workbench_widgets.workbench_setup import Setup, number, source_code, table_content
@@ -118,6 +119,29 @@ def test_another_estimator_brings_its_space_and_what_was_drawn_comes_back(make):
     assert app.recipe.space is None
     assert "model__kernel" in app.editor.space.names
     assert not app.setup["edited"]
+
+
+def test_what_is_believed_of_good_values_reaches_the_run(make):
+    app = make("wine", estimator="GaussianNB", folds=2, n_trials=12)
+    assert app.editor.prior_note == "GP-BO · log-EI takes it into account."
+    app.editor.prior = {"var_smoothing": 1e-6}
+    until(lambda: app.recipe.prior)
+    settled(app)
+    assert app.setup["edited"]
+    assert "wb.GPBO(prior=(('var_smoothing', ((1e-06, 1.0),)),))" in app.code
+    assign(app, algorithm="Random")
+    assert "knows no prior" in app.editor.prior_note
+    assign(app, algorithm="")
+    start(app)
+    assert whole_prior(app.run.algorithm) == app.recipe.prior
+    recipe = app.recipe
+    assign(app, estimator="SVC")
+    assert (app.recipe.prior, app.editor.prior) == ((), {})
+    assign(app, estimator="GaussianNB")
+    assert app.recipe == recipe
+    assert app.editor.prior == {"var_smoothing": 1e-6}
+    do(app, "default space")
+    assert (app.recipe.prior, app.editor.prior) == ((), {})
 
 
 def test_a_wrong_space_on_screen_is_a_fault_and_the_default_mends_it(make):

@@ -27,6 +27,7 @@ from workbench.events import Event
 from workbench.problems.data_sets import DATA_SETS
 from workbench.run import Run
 from workbench.search import catalogue
+from workbench.search.beliefs import Prior, as_prior, as_said
 from workbench.space import Space
 from workbench_widgets import workbench_sources as sources
 from workbench_widgets.assets import script, styles
@@ -35,7 +36,7 @@ from workbench_widgets.run_panel import RunPanel
 from workbench_widgets.space_editor import SpaceEditor
 from workbench_widgets.threads import answer_at_once, spawn
 from workbench_widgets.words import number
-from workbench_widgets.workbench_setup import STEP_OF, Setup, table_content
+from workbench_widgets.workbench_setup import STEP_OF, Setup, fate_of_prior, table_content
 
 ALIVE = ("running", "pausing", "paused", "stopping", "watching")
 OWN = ("variables", "space", "space errors")  # commands that do not come from the page
@@ -88,16 +89,17 @@ class Workbench(anywidget.AnyWidget):
         self._done: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._busy = self._starting = self._stale = False
         self._touched = True  # whether more than the runs may have changed
-        self._drawn_space: tuple[Space, Recipe] | None = None  # of the editor, until the recipe has been looked at
-        self._shown_space: Space | None = None
+        self._drawn_space: tuple[Space, Prior, Recipe] | None = None  # of the editor, until the recipe has been looked at
+        self._shown_space: tuple[Space, Prior] | None = None
         self._variables: dict[str, Any] = {}
         self._upload: sources.Upload | None = None
         self._listed: list[str] = []
         self._kept: list[str] = []
         self._seen: dict[str, int] = {}
         self._n = 0
-        self.editor = SpaceEditor(Space() if self._setup.recipe.space is None else self._setup.recipe.space)
-        self.editor.observe(lambda change: self.command({"cmd": "space", "space": change["new"]}), "space")
+        drawn = self._setup.recipe.space
+        self.editor = SpaceEditor(Space() if drawn is None else drawn)
+        self.editor.observe(self._space_drawn, ["space", "prior"])
         self.editor.observe(lambda _: self.command({"cmd": "space errors"}), "errors")
         self._list_variables()
         super().__init__(parts={"space": self.editor}, setup=self._setup.content(), sources=self._sources())
@@ -131,6 +133,9 @@ class Workbench(anywidget.AnyWidget):
         """Take a command of the front end; any thread. It is carried out by the pump."""
         self._commands.put((message, buffers or []))
         pump.ask(self)
+
+    def _space_drawn(self, _: Any) -> None:
+        self.command({"cmd": "space", "space": self.editor.space, "prior": as_prior(self.editor.prior)})
 
     def fold(self, events: Iterable[Event]) -> None:
         """Take in what happened in a run: its panel knows more; here only its line changes."""
@@ -202,20 +207,25 @@ class Workbench(anywidget.AnyWidget):
         space = cooked.plan.space if cooked.plan.space is not None else cooked.plan.usual_space
         if space is None and cooked.plan.own and cooked.plan.way != "optuna":
             space = Space()
-        if space is not None and space != self._shown_space:
-            self._shown_space = space
-            if space != self.editor.space or self.editor.errors:
+        prior = cooked.recipe.prior
+        if space is not None and (space, prior) != self._shown_space:
+            self._shown_space = space, prior
+            if (space, prior) != (self.editor.space, as_prior(self.editor.prior)) or self.editor.errors:
                 self.editor.space = space
                 self.editor.show(space)
+                self.editor.prior = as_said(prior)
+        note = fate_of_prior(cooked.plan)
+        if self.editor.prior_note != note:
+            self.editor.prior_note = note
 
     def _take_space(self) -> None:
         """Take what was drawn in the editor, once the recipe that it was drawn for has been looked at."""
         if self._drawn_space is None or not self._setup.current:
             return
-        (space, recipe), self._drawn_space = self._drawn_space, None
-        if space != self._shown_space and _is_for(recipe) == _is_for(self.recipe):
-            self._shown_space = space
-            self._setup.draw_space(space)
+        (space, prior, recipe), self._drawn_space = self._drawn_space, None
+        if (space, prior) != self._shown_space and _is_for(recipe) == _is_for(self.recipe):
+            self._shown_space = space, prior
+            self._setup.draw_space(space, prior)
             self._touched = True
             self._put(said={})
 
@@ -283,8 +293,8 @@ class Workbench(anywidget.AnyWidget):
                 setup.assign(field, value)
             case {"cmd": "use", "column": str(column), "on": bool(on)}:
                 setup.use_column(column, on=on)
-            case {"cmd": "space", "space": Space() as space}:
-                self._drawn_space = space, self.recipe
+            case {"cmd": "space", "space": Space() as space, "prior": tuple(prior)}:
+                self._drawn_space = space, prior, self.recipe
             case {"cmd": "default space"}:
                 self._shown_space = None
                 setup.default_space()

@@ -19,6 +19,7 @@ from workbench.automl.recipe_plan import Plan
 from workbench.errors import WorkbenchError
 from workbench.fidelity import catalogue as schedulers
 from workbench.search import catalogue
+from workbench.search.beliefs import Prior, takes_prior
 from workbench.search.recommend import describe
 from workbench.space import Space
 from workbench_widgets import workbench_sources as sources
@@ -29,6 +30,7 @@ FIELDS = ("target", "task", "metric", "estimator", "direction", "algorithm", "fi
 FIDELITIES = {"rows": "rows: a share of the rows first", "epochs": "epochs: few passes first", "trees": "trees: few trees first"}
 STEP_OF = {"data": 1, "target": 1, "leave_out": 1, "task": 1, "metric": 1, "folds": 1, "objective": 1, "direction": 1,
            "estimator": 2, "space": 2}  # which step of the column a field stands in; the others in 3
+NOTHING_DRAWN: tuple[Space | None, Prior] = None, ()
 MOST_COLUMNS, MOST_ROWS = 200, 8  # shown of a table
 LONG, MOST_TEXT = 40, 4000  # characters of a cell, and of an objective's source
 
@@ -52,7 +54,7 @@ class Setup:
         self.cooked: Cooked | None = None
         self._by_source: dict[str, Any] = {}
         self._by_table: dict[Data, dict[str, Any]] = {}
-        self._edited: dict[Any, Space] = {}
+        self._edited: dict[Any, tuple[Space | None, Prior]] = {}  # what was drawn, by the default space that it changes
         self._usual: Any = None  # of which default space the recipe's space is a change
 
     @property
@@ -166,22 +168,19 @@ class Setup:
         out = [c for c in self.cooked.plan.left_out if c != name]
         self.recipe = replace(self.recipe, leave_out=tuple(out if on else [*out, name]))
 
-    def draw_space(self, space: Space) -> None:
-        """Take the space of the editor."""
+    def draw_space(self, space: Space, prior: Prior = ()) -> None:
+        """Take the space of the editor, and what is believed of it."""
         if self.cooked is None:
             return
         usual = self.cooked.plan.usual_space
-        if space == usual or (usual is None and not len(space)):
-            self._edited.pop(self._usual, None)
-            self.recipe = replace(self.recipe, space=None)
-        elif space != self.recipe.space:
-            self._edited[self._usual] = space
-            self.recipe = replace(self.recipe, space=space)
+        drawn = None if space == usual or (usual is None and not len(space)) else space
+        self._edited[self._usual] = drawn, prior
+        self.recipe = replace(self.recipe, space=drawn, prior=prior)
 
     def default_space(self) -> None:
         """Search the default space again."""
         self._edited.pop(self._usual, None)
-        self.recipe = replace(self.recipe, space=None)
+        self.recipe = replace(self.recipe, space=None, prior=())
 
     def take_recipe(self, recipe: Recipe) -> None:
         """Put the settings of a run back."""
@@ -194,13 +193,11 @@ class Setup:
         """Look at a recipe closely; a table of the same data is not read again. Takes long now and then."""
         plan = recipe.plan(self.names, table)
         usual = (recipe.objective, None if plan.usual_space is None else plan.usual_space.names)
-        if self._usual == "anew":
-            if recipe.space is not None:
-                self._edited[usual] = recipe.space
-        elif self._usual is None and recipe.space is not None:
-            self._edited[usual] = recipe.space
-        elif usual != self._usual and recipe.space != self._edited.get(usual):
-            recipe = replace(recipe, space=self._edited.get(usual))
+        drawn = recipe.space, recipe.prior
+        if self._usual == "anew" or (self._usual is None and drawn != NOTHING_DRAWN):
+            self._edited[usual] = drawn
+        elif usual != self._usual and drawn != (before := self._edited.get(usual, NOTHING_DRAWN)):
+            recipe = replace(recipe, space=before[0], prior=before[1])
             plan = recipe.plan(self.names, plan.table)
         if plan.table is not None or plan.own:
             self._usual = usual
@@ -225,7 +222,7 @@ class Setup:
             "options": {} if plan is None else self._options(plan), "own": r.objective is not None or self.source == "objective",
             "there": plan is not None and (plan.table is not None or bool(plan.way)), "way": "" if plan is None else plan.way,
             "source_code": {} if plan is None or not plan.own else source_code(plan.objective),
-            "edited": r.space is not None and plan is not None and plan.usual_space is not None,
+            "edited": (r.space is not None or bool(r.prior)) and plan is not None and plan.usual_space is not None,
             "steps": [self._line_of_data(plan), self._line_of_space(plan), self._line_of_budget(plan)],
             "wrong": sorted({STEP_OF.get(field, 3) for field in faults}),
         }
@@ -306,6 +303,16 @@ class Setup:
         if r.workers != 1:
             parts.append(f"{r.workers} workers")
         return " · ".join([*parts, f"kept as {r.name}" if r.name else "not kept"])
+
+
+def fate_of_prior(plan: Plan) -> str:
+    """Say what becomes of what is believed of good values."""
+    algorithm = plan.recipe.algorithm or (plan.recommendation.algorithm if plan.recommendation is not None else None)
+    if algorithm is None:
+        return "An algorithm that takes it begins with it."
+    name = catalogue.label(algorithm)
+    takes = ", ".join(text for text in ("GP-BO · log-EI", "TPE") if takes_prior(catalogue.LABELLED[text]))
+    return f"{name} takes it into account." if takes_prior(algorithm) else f"{name} knows no prior. Those that do: {takes}."
 
 
 def source_of(recipe: Recipe) -> str | None:

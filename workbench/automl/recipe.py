@@ -31,6 +31,7 @@ from workbench.history import Algorithm
 from workbench.run import Run
 from workbench.schedule import Scheduler
 from workbench.search import catalogue
+from workbench.search.beliefs import Prior, as_prior
 from workbench.space import Space
 
 VERSION = 1
@@ -63,6 +64,8 @@ class Recipe:
         What is searched; None is the default space.
     algorithm
         What suggests configurations; None takes the recommended one.
+    prior
+        What is believed of good values, as ``workbench.search.beliefs.as_prior`` makes it; for an algorithm that takes one.
     fidelity
         What a trial gets little or much of: "rows", "epochs" or "trees"; None trains all in full.
     scheduler
@@ -90,6 +93,7 @@ class Recipe:
     folds: int = 5
     space: Space | None = None
     algorithm: Algorithm | None = None
+    prior: Prior = ()
     fidelity: Fidelity | None = None
     scheduler: Scheduler | None = None
     max_steps: int = 27
@@ -203,6 +207,7 @@ class Recipe:
                 given["space"] = Space.from_json(given["space"])
             if given.get("algorithm") is not None:
                 given["algorithm"] = catalogue.from_json(given["algorithm"])
+            given["prior"] = as_prior(given.get("prior"))
             given["scheduler"] = schedulers.from_json(given.get("scheduler"))
         except TypeError as error:
             raise WorkbenchError(f"this is no recipe: {error}.") from error
@@ -211,7 +216,7 @@ class Recipe:
 
 def _made(plan: Plan, *, resume: bool) -> Run:
     r = plan.recipe
-    common: dict[str, Any] = {"algorithm": r.algorithm, "n_trials": r.n_trials, "n_workers": r.workers, "seed": r.seed,
+    common: dict[str, Any] = {"algorithm": plan.algorithm, "n_trials": r.n_trials, "n_workers": r.workers, "seed": r.seed,
                               "name": r.name, "timeout": r.timeout}
     if plan.own:
         if resume:

@@ -174,7 +174,7 @@ class _Writer:
 
     def _settings(self) -> list[str]:
         r = self.recipe
-        algorithm = r.algorithm
+        algorithm = self.plan.algorithm
         if algorithm is None and self.plan.recommendation is not None:
             algorithm = self.plan.recommendation.algorithm
         out = [] if algorithm is None else [f"algorithm={catalogue.code(algorithm, 'wb.')}"]

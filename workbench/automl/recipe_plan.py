@@ -27,6 +27,7 @@ from workbench.automl.recipe_models import (
 from workbench.errors import SpaceError, WorkbenchError
 from workbench.objective import takes_budget
 from workbench.search import catalogue
+from workbench.search.beliefs import Beliefs, check_prior, with_prior
 from workbench.search.recommend import Recommendation, advise
 from workbench.space import Space
 from workbench.subspace import without
@@ -98,6 +99,16 @@ class Plan:
     usual_space: Space | None = None
     space: Space | None = None
     recommendation: Recommendation | None = None
+
+    @property
+    def algorithm(self) -> Any:
+        """What suggests configurations, with what is believed; None leaves the choice to ``recommend``."""
+        chosen = self.recipe.algorithm
+        if not self.recipe.prior:
+            return chosen
+        if chosen is None and self.recommendation is not None:
+            chosen = self.recommendation.algorithm
+        return with_prior(chosen, self.recipe.prior)
 
     @property
     def own(self) -> bool:
@@ -430,6 +441,11 @@ def _see_algorithm(plan: Plan) -> None:
         if recipe.algorithm is not None and recipe.algorithm != plan.recommendation.algorithm:
             plan.why["algorithm"] = f"Recommended here: {plan.recommendation.label}. {plan.why['algorithm']}"
     chosen = recipe.algorithm
+    if plan.space is not None and recipe.prior:
+        try:
+            Beliefs.of(plan.space, recipe.prior)
+        except SpaceError as error:
+            plan.faults["space"] = f"what is believed does not fit the space: {error}"
     if chosen is None or plan.space is None:
         return
     label = catalogue.label(chosen)
@@ -437,15 +453,9 @@ def _see_algorithm(plan: Plan) -> None:
     if label in catalogue.LABELLED and label not in offered:
         plan.faults["algorithm"] = f"{label} does not fit this space, or this kind of run. There are {', '.join(offered)}."
     try:
-        _check_prior(chosen, plan.space)
+        check_prior(chosen, plan.space)
     except SpaceError as error:
         plan.faults["algorithm"] = str(error)
-
-
-def _check_prior(algorithm: Any, space: Space) -> None:
-    from workbench.search.beliefs import check_prior
-
-    check_prior(algorithm, space)
 
 
 def _like(plan: Plan) -> Any:
