@@ -128,7 +128,8 @@ class TuneRun(Run):
         some = cross.estimators if isinstance(cross, CashObjective) else {"": cross.estimator}
         words = [" ".join(f"{name} {estimator!r}".split()) for name, estimator in some.items()]
         return [("Estimator" if len(words) == 1 else "Estimators", "; ".join(words)),
-                ("Data", f"{type(cross.X).__name__}, {shape}"), ("Judged by", f"{cross.loss}, the mean over {len(cross.folds)} folds"), *super().facts()]
+                ("Data", f"{type(cross.X).__name__}, {shape}"),
+                ("Judged by", f"{cross.loss}, the mean over {len(cross.folds)} folds"), *super().facts()]
 
     def _best_trial(self) -> Trial:
         best = self.best
