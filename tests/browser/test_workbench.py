@@ -221,7 +221,7 @@ def test_the_whole_way_with_the_keyboard_alone(notebook):
     expect(first).to_be_focused()
     expect(panel(page)).to_contain_text("8 / 8 trials")
     keys.to("Progress")
-    keys.press("ArrowRight", 2)
+    keys.to("Curves", key="ArrowRight")
     expect(panel(page).get_by_role("tab", name="Curves", exact=True)).to_have_attribute("aria-selected", "true")
     notebook.shot(page, "-curves")
     assert page.locator(".jp-Notebook .jp-Cell").count() == 1  # no key reached the notebook's commands
