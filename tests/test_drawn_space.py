@@ -103,6 +103,7 @@ def test_a_wish_becomes_a_child_with_its_prior_and_the_editor_shows_the_runs_spa
     assert child.descent.n_imported == 3
     assert p.editor.wish is None
     assert p.editor.draft["params"][1]["options"] == ["a", "b"]
+    assert (p.editor.prior, p.editor.doubts) == ({"x": 0.25}, {})
     assert p.family.family["wish"] == ""
 
 

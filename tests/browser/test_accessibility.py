@@ -18,6 +18,9 @@ space = wb.Space(lr=wb.Float(1e-4, 1e-1, log=True), kind=wb.Choice("a", "b"), n=
 run = wb.optimize(objective, space, scheduler=wb.Hyperband(max_steps=9), n_trials=25, seed=0)
 run"""
 START = "run.start(); _ = await run.finished()"
+EDITOR = """from workbench_widgets.space_editor import SpaceEditor
+editor = SpaceEditor(space, prior={"lr": 1e-3, "kind": {"a": 2, "b": 1}}, locked=True, make_child=print)
+editor"""
 LESSONS = ["GaussianProcessLesson", "BayesianOptimisationLesson", "TPELesson", "GridRandomLesson", "CMAESLesson",
            "CurveExtrapolationLesson", "CurveFamiliesLesson", "HyperbandTableLesson", "YouAreTheOptimiser"]
 
@@ -50,8 +53,17 @@ def test_the_panel_and_every_tab_of_it(notebook):
 
 
 def test_the_space_editor(notebook):
-    page = notebook([PANEL, "from workbench_widgets.space_editor import SpaceEditor\neditor = SpaceEditor(space)\neditor"])
-    page.locator(".wbs").first.wait_for()
+    page = notebook([PANEL, EDITOR])
+    page.locator(".wbs-card").first.wait_for()
+    check(notebook, page, ".wbs")
+    for name in ("Code", "Paste", "Help: keys", "Details of lr"):
+        page.locator(".wbs").get_by_role("button", name=name, exact=True).click()
+    page.get_by_label("New option of kind").fill("c")
+    page.get_by_label("New option of kind").press("Enter")  # needs a new run
+    page.get_by_role("textbox", name="likely value of lr", exact=True).fill("9")
+    page.get_by_role("textbox", name="likely value of lr", exact=True).press("Enter")  # beyond the range
+    page.get_by_role("group", name="A new run").wait_for()
+    page.get_by_role("button", name="The next configuration").click()
     check(notebook, page, ".wbs")
 
 

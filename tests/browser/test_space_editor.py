@@ -470,12 +470,19 @@ def test_every_control_has_a_name_and_errors_are_tied_to_their_boxes(bench):
     assert b.page.locator(f"[id='{described}']").count() == 1
 
 
-@pytest.mark.parametrize("width", [500, 360])
+@pytest.mark.parametrize("width", [500, 420, 360])
 def test_nothing_sticks_out_of_a_narrow_column(bench, width):
-    b = bench()
+    b = bench(prior={"lr": {1e-3: 1, (1e-4, 1e-2): 2}, "optimizer": {"sgd": 2, "adam": 1}}, locked=True, base=make().to_json())
     b.page.set_viewport_size({"width": width, "height": 900})
     b.button("Details of momentum").click()
+    b.button("Details of lr").click()
+    b.type("New option of optimizer", "a rather long name of an option")
+    for name in ("Help: keys", "Code", "Paste"):
+        b.button(name).click()
     assert b.page.evaluate("document.documentElement.scrollWidth") <= width
+    n_out = b.page.evaluate("""(width) => [...document.querySelectorAll('.wbs :is(button, input, select, .wbs-knob)')].filter((e) =>
+        e.getClientRects().length && !e.closest('.wbs-scroll, .wbs-sr') && e.getBoundingClientRect().right > width).length""", width)
+    assert n_out == 0
 
 
 def test_in_a_large_space_a_change_of_one_number_redraws_one_card(bench):

@@ -10,7 +10,7 @@ from workbench.run import Run
 from workbench.search import catalogue
 from workbench.search.beliefs import as_said, takes_prior, whole_prior, with_prior
 from workbench.space import Space
-from workbench_widgets.space_editor import SpaceEditor
+from workbench_widgets.space_editor import SpaceEditor, draft_of
 
 
 class DrawnSpace:
@@ -62,7 +62,7 @@ class DrawnSpace:
         if isinstance(self._run, Run) and self._run.space is not None:
             child = self._run.children[-1]
             child.configure(algorithm=with_prior(child.algorithm, self.editor.wished_prior))
-            self.editor.show(self._run.space)
+            self.editor.draft = draft_of(self._run.space, self.editor.prior)
 
     def follow(self) -> None:
         """Show what the run has, where somebody else has changed it, and what it can take without a run of its own."""

@@ -246,9 +246,10 @@ class Editor {
   }
 
   takeBack() {
-    const base = this.model.get("base"), names = new Set(paramsOf(base).map((p) => p.name)), { prior } = this.draft;
+    const base = this.model.get("base"), named = new Map(paramsOf(base).map((p) => [p.name, p])), { prior } = this.draft;
+    const fitting = ([name, things]) => (named.has(name) ? [name, things.filter((t) => !thingFault(named.get(name), t))] : null);
     this.texts.clear(); this.refused.clear();
-    this.commit(mapPrior({ ...base, ...(prior ? { prior } : {}) }, (said) => (names.has(said[0]) ? said : null)), "Back to the space of the run");
+    this.commit(mapPrior({ ...base, ...(prior ? { prior } : {}) }, fitting), "Back to the space of the run");
   }
 
   // ---- drawing -----------------------------------------------------------------------------------------------------

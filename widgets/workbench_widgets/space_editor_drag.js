@@ -8,9 +8,10 @@ function track(editor, p, i) {
   const axis = axisOf(p, editor.axes.get(p.name)), now = { low: p.low, high: p.high };
   editor.axes.set(p.name, axis);
   const bar = h("div", { className: "wbs-bar" }), line = h("div", { className: "wbs-track" }, bar);
+  const ticks = ticksOf(axis), many = ticks.filter(([, label]) => label).length > 5;
   let labelled = 0;
-  for (const [u, label] of ticksOf(axis)) {
-    const kind = !label ? " wbs-minor" : labelled++ % 2 ? " wbs-alternate" : ""; // every other label goes where it is narrow
+  for (const [u, label] of ticks) {
+    const kind = !label ? " wbs-minor" : labelled++ % 2 && many ? " wbs-alternate" : ""; // every other label goes where it is narrow
     const tick = h("span", { className: `wbs-tick${kind}` }, label ? h("i", {}, label) : null);
     tick.style.left = `${100 * u}%`;
     line.append(tick);

@@ -78,7 +78,7 @@ function pasteOf(editor) {
     done();
     if (message.error) fail(message.error); else shown(message.draft);
   }
-  return { node, area, take, heard, toggle: () => (node.hidden ? open() : close(true)), close: () => clearTimeout(waits) };
+  return { node, take, fail, heard, toggle: () => (node.hidden ? open() : close(true)), close: () => clearTimeout(waits) };
 }
 
 /** Let text that is pasted anywhere in the editor, and files that are dropped on it, be shown; and copy give JSON. */
@@ -109,6 +109,7 @@ function listenToClipboard(editor, paste) {
     if (!files(e)) return;
     e.preventDefault(); e.stopPropagation();
     editor.box.classList.remove("wbs-dropping");
-    paste.take(await e.dataTransfer.files[0].text());
+    const file = e.dataTransfer.files[0];
+    if (file.size > LONGEST) paste.fail(`a file of at most ${LONGEST / 1e6} MB can be read, got ${(file.size / 1e6).toFixed(1)} MB.`); else paste.take(await file.text());
   });
 }
