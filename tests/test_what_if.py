@@ -1,3 +1,4 @@
+import html
 import math
 import threading
 import time
@@ -191,6 +192,9 @@ def test_a_parameter_may_be_called_like_a_column_and_markup_stays_text():
     assert "param why" in w.frame().columns
     assert "<i>x" not in w._repr_html_()
     assert "&lt;b&gt;" in w._repr_html_()
+    long = r.what_if(before=2, algorithms=["GP-BO · log-EI"])
+    assert max(map(len, long.frame()["why"])) > 50
+    assert all(html.escape(why) in long._repr_html_() for why in long.frame()["why"])  # whole sentences
 
 
 # ---- distance ----------------------------------------------------------------------------------------------------------

@@ -218,7 +218,8 @@ class WhatIf:
             frame = frame.drop(columns="suggestion")
         if not frame["error"].any():
             frame = frame.drop(columns="error")
-        table = frame.to_html(escape=True, index=False, max_cols=20, float_format=lambda v: f"{v:.3g}", na_rep="")
+        with pd.option_context("display.max_colwidth", None):  # reasons are sentences
+            table = frame.to_html(escape=True, index=False, max_cols=20, float_format=lambda v: f"{v:.3g}", na_rep="")
         return f"<p><b>What would they have suggested {escape(self.question.words)}?</b></p>{table}"
 
 
