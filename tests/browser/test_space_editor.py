@@ -412,6 +412,12 @@ def test_while_a_run_has_trials_a_range_changes_it_and_an_option_asks_for_a_new_
     expect(bar).to_be_visible()
 
 
+def test_no_child_run_is_made_of_an_empty_space(bench):
+    b = bench(wb.Space(x=wb.Float(0, 1)), locked=True, base=wb.Space(x=wb.Float(0, 1)).to_json())
+    b.button("Delete x").click()
+    expect(b.button("Make child run")).to_be_disabled()
+
+
 def test_without_a_run_to_make_a_child_of_no_button_offers_one(bench):
     b = bench(locked=True, base=make().to_json(), offers_child=False)
     b.button("Delete depth").click()

@@ -88,6 +88,8 @@ def test_weights_of_options_are_pulled_and_typed_and_say_the_share_of_draws(benc
     expect(b.page.locator(".wbs-share")).to_have_text(["24 %", "73 %", "3 %"])  # 0.1 / 3 + 0.9 w
     b.type("Weight of adam of optimizer", "0")
     assert b.prior["optimizer"] == [["sgd", 10]]
+    b.type("Weight of sgd of optimizer", "0.5")
+    expect(b.slider("Weight of sgd in the prior of optimizer")).to_have_attribute("aria-valuemax", "10")  # the axis stays
     b.slider("Weight of sgd in the prior of optimizer").press("Home")
     assert b.prior == {}
 

@@ -216,7 +216,7 @@ class Editor {
   wishes() { return this.model.get("locked") && !this.frozen ? needsRun(this.model.get("base"), this.draft) : []; }
 
   drawWish() {
-    const why = this.wishes(), offers = this.model.get("offers_child"), shown = JSON.stringify([why, offers, Boolean(this.problems), Boolean(this.asking)]);
+    const ready = !this.problems && this.params.length > 0, why = this.wishes(), offers = this.model.get("offers_child"), shown = JSON.stringify([why, offers, ready, Boolean(this.asking)]);
     this.wishBar.hidden = !why.length;
     if (shown === this.wished) return;
     const fresh = why.length && !JSON.parse(this.wished ?? "[[]]")[0].length;
@@ -225,7 +225,7 @@ class Editor {
     const more = why.length > 3 ? `, and ${why.length - 3} more` : "", text = "This needs a new run, which imports the trials that still fit";
     const at = this.box.getRootNode().activeElement, held = this.wishBar.contains(at) ? at.dataset.key : null;
     this.wishBar.replaceChildren(h("span", {}, `${text}: ${why.slice(0, 3).join(", ")}${more}.`), " ",
-      offers ? button("Make child run", { className: "wbs-go", "data-key": "child|", disabled: Boolean(this.problems) || Boolean(this.asking), title: this.problems ? "The space is not valid yet" : "A new run in this space; the present one stays", onclick: () => this.askChild() }) : null,
+      offers ? button("Make child run", { className: "wbs-go", "data-key": "child|", disabled: !ready || Boolean(this.asking), title: !ready ? "The space is not valid yet, or empty" : "A new run in this space; the present one stays", onclick: () => this.askChild() }) : null,
       offers ? " " : null, button("Take back", { "data-key": "takeback|", title: "Show the space of the run again", onclick: () => this.takeBack() }));
     if (held) [...this.wishBar.querySelectorAll("button")].find((e) => e.dataset.key === held && !e.disabled)?.focus();
     if (fresh) this.say(text);

@@ -160,7 +160,9 @@ function weights(editor, p, things, sound) {
   const pick = editor.select(`prior|${name}`, said ? "weights" : "", `Prior of ${name}`, [["", "nothing said"], ["weights", "weights of options"]],
     (to) => takeThings(editor, p, to ? firstThings(p) : [], to ? `Prior of ${name} added` : `${name}: prior taken away`), { title: "Which options are likely to be good" });
   if (!said || !sound || beliefFault(p, things)) return [pick];
-  const now = new Map(things), most = Math.max(...now.values()), hi = most <= 1 ? 1 : Math.max(10, most), axis = { lo: 0, hi, log: false, step: hi / 2 };
+  const now = new Map(things), most = Math.max(...now.values()), before = editor.axes.get(`weights|${name}`)?.hi ?? 0;
+  const hi = Math.max(before, most <= 1 ? 1 : Math.max(10, most)), axis = { lo: 0, hi, log: false, step: hi / 2 }; // it never shrinks under the pointer
+  editor.axes.set(`weights|${name}`, axis);
   const pairs = () => optionsOf(p).filter((o) => now.get(o) > 0).map((o) => [o, now.get(o)]);
   const shares = optionsOf(p).map(() => h("span", { className: "wbs-share" })), bars = optionsOf(p).map(() => h("div", { className: "wbs-bar" }));
   const paint = () => {
