@@ -497,3 +497,16 @@ def test_a_table_that_was_read_is_not_read_again(monkeypatch):
     table = load(WINE, {})
     monkeypatch.setattr("workbench.automl.recipe_plan.load", lambda *_: pytest.fail("read again"))
     assert Recipe(WINE).plan(table=table).faults == {}
+
+
+@pytest.mark.parametrize("name", ["SVC", "SVR"])
+def test_support_vector_machines_come_to_an_end_whatever_the_polynomial(name):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(120, 6)), rng.integers(0, 2, 120)
+    task = "classification" if name == "SVC" else "regression"
+    model = next(k for k in ESTIMATORS[task] if k.name == name).make()
+    model.set_params(kernel="poly", degree=5, gamma=10.0, coef0=0.5, C=1000.0)  # the corner of the default space
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says that it gave up
+        model.fit(X, y * 1000.0)
+    assert np.max(model.n_iter_) <= 100_000

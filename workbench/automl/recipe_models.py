@@ -56,6 +56,7 @@ _BOOSTING = "Trees that correct each other. Strong on most tables; takes missing
 _FOREST = "Many trees that vote. Hardly ever bad, and not easily made worse."
 _EXTRA = "Like a random forest, with splits drawn at random: quicker."
 _SVM = "A boundary as wide as can be, straight or curved. Strong on small tables, slow beyond 10 000 rows."
+_BOUNDED = {"max_iter": 100_000}  # some polynomials would never come to an end: 200 penguins, degree 5, C = 1000
 _NEIGHBOURS = "Looks at the most similar rows. Simple; slow where there are very many."
 _TREE = "Questions one after the other. Weak, but can be read."
 _MLP = "Layers of neurons, trained epoch by epoch."
@@ -69,7 +70,7 @@ ESTIMATORS: dict[Task, tuple[Known, ...]] = {
               fidelities=_TREES),
         Known("ensemble", "RandomForestClassifier", "forest", "Random forest", _FOREST, fidelities=_TREES, chosen=False),
         Known("ensemble", "ExtraTreesClassifier", "trees", "Extra trees", _EXTRA, fidelities=_TREES),
-        Known("svm", "SVC", "svc", "Support vector machine", _SVM, scale=True, probabilities=False, most_rows=10_000),
+        Known("svm", "SVC", "svc", "Support vector machine", _SVM, _BOUNDED, scale=True, probabilities=False, most_rows=10_000),
         Known("linear_model", "LogisticRegression", "logistic", "Logistic regression",
               "A weighted sum of the columns. Quick, and can be read.", {"max_iter": 300}, scale=True),
         Known("neighbors", "KNeighborsClassifier", "neighbours", "Nearest neighbours", _NEIGHBOURS, scale=True, most_rows=50_000),
@@ -88,7 +89,7 @@ ESTIMATORS: dict[Task, tuple[Known, ...]] = {
               fidelities=_TREES),
         Known("ensemble", "RandomForestRegressor", "forest", "Random forest", _FOREST, fidelities=_TREES, chosen=False),
         Known("ensemble", "ExtraTreesRegressor", "trees", "Extra trees", _EXTRA, fidelities=_TREES),
-        Known("svm", "SVR", "svr", "Support vector machine", _SVM, scale=True, most_rows=10_000),
+        Known("svm", "SVR", "svr", "Support vector machine", _SVM, _BOUNDED, scale=True, most_rows=10_000),
         Known("linear_model", "Ridge", "ridge", "Ridge regression", "A weighted sum of the columns, kept small.", scale=True),
         Known("linear_model", "ElasticNet", "elastic", "Elastic net",
               "A weighted sum in which columns may drop out. Quick, and can be read.", scale=True),
