@@ -174,6 +174,14 @@ def known(f, d, n, seed=0):
     return fanova(space, u, f(u))
 
 
+def test_shares_by_name_are_alone_or_with_all_pairs():
+    x, y = trials(MIXED)
+    found = fanova(MIXED, x, y, n_trees=8)
+    assert found.shares() == pytest.approx(dict(zip(MIXED.names, found.single, strict=True)))
+    more = sum(share for a, b, share in found.pairs() if "opt" in (a, b))
+    assert found.shares(with_pairs=True)["opt"] == pytest.approx(found.shares()["opt"] + more)
+
+
 def test_an_additive_function_has_no_pairs():
     w = np.array([3.0, 2.0, 1.0, 0.0])
     found = known(lambda u: u @ w, 4, 1000)

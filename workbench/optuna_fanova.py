@@ -101,10 +101,8 @@ class FanovaEvaluator(BaseImportanceEvaluator):
 
 def _share(found: Fanova, name: str, switch: str | None) -> float:
     """Share of a parameter, together with whether it is there."""
-    single = dict(zip(found.names, found.single.tolist(), strict=True))
-    if switch is None:
-        return float(single[name])
-    return float(single[name] + single[switch] + found.pair(name, switch))
+    single = found.shares()
+    return single[name] if switch is None else single[name] + single[switch] + found.pair(name, switch)
 
 
 def _asked(params: list[str] | None, reading: Reading) -> list[str]:

@@ -78,7 +78,7 @@ class Outcome:
     @classmethod
     def of(cls, found: Found) -> Outcome:
         """Read the tables off the numbers."""
-        alone = dict(zip(found.names, found.single.tolist(), strict=True)) if isinstance(found, Fanova) else {}
+        alone = found.shares() if isinstance(found, Fanova) else {}
         said = fanova_plots.summary(found) if isinstance(found, Fanova) else found.summary()
         return cls(found, shares_of(found), alone, str(found.frame().to_csv(index=False)), said)
 
@@ -160,11 +160,7 @@ def shares_of(found: Found) -> dict[str, float]:
     """
     match found:
         case Fanova():
-            total = dict(zip(found.names, found.single.tolist(), strict=True))
-            for a, b, share in found.pairs():
-                total[a] += share
-                total[b] += share
-            return total
+            return found.shares(with_pairs=True)
         case PedAnova() | LocalImportance():
             return dict(zip(found.names, found.single.tolist(), strict=True))
         case Tunability():

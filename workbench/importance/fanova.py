@@ -232,6 +232,14 @@ class Fanova:
         found = [(a, b, self.pair(a, b)) for a, b in combinations(self.names, 2)]
         return sorted(found, key=lambda p: -p[2])
 
+    def shares(self, *, with_pairs: bool = False) -> dict[str, float]:
+        """Return the share of each parameter by its name: alone, or together with all pairs that it is part of."""
+        out = dict(zip(self.names, self.single.tolist(), strict=True))
+        for a, b, share in self.pairs() if with_pairs else ():
+            out[a] += share
+            out[b] += share
+        return out
+
     def total(self) -> float:
         """Share of the variance that single parameters and pairs explain; the rest are combinations of three and more."""
         return float(self.single.sum()) + sum(share for _, _, share in self.pairs())
