@@ -1,5 +1,7 @@
 """What a screen reader, a keyboard and weak eyes need, checked by axe-core in light and dark: no serious finding."""
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
@@ -32,24 +34,50 @@ def findings(page, root):
     return [f"{v['id']}: {v['help']}: {n['html'][:160]} {n['failureSummary'][:300]}" for v in serious for n in v["nodes"][:4]]
 
 
-def check(notebook, page, root):
-    """No finding in light and none in dark."""
-    found = findings(page, root)
-    notebook.dark(page)
-    found += [f"dark: {line}" for line in findings(page, root)]
+def check(notebook, page, root, show=(lambda: None,)):
+    """No finding in light and none in dark, whatever is shown."""
+    found = []
+    for theme in (notebook.light, notebook.dark):
+        theme(page)
+        page.wait_for_timeout(400)
+        for act in show:
+            act()
+            found += [f"{theme.__name__}: {line}" for line in findings(page, root)]
     assert not found, "\n".join(found)
-    notebook.light(page)
-    page.wait_for_timeout(400)
 
 
 def test_the_panel_and_every_tab_of_it(notebook):
     page = notebook([PANEL, START])
     page.locator(".wb-word", has_text="Done").wait_for()
-    tabs = page.locator(".wb-panel [role=tab]")
-    for k in range(tabs.count()):
+    tabs = page.locator(".wb-panel > .wb-tabs [role=tab]")
+
+    def open_tab(k):
         tabs.nth(k).click()
-        page.wait_for_timeout(900)
-        check(notebook, page, ".wb-panel")
+        page.wait_for_timeout(1200)
+
+    check(notebook, page, ".wb-panel", [lambda k=k: open_tab(k) for k in range(tabs.count())])
+    folds = page.locator(".wb-folds .wb-fold")
+    for k in range(folds.count()):
+        folds.nth(k).click()
+    page.wait_for_timeout(1500)
+    check(notebook, page, ".wb-panel")
+
+
+def test_the_application(notebook):
+    page = notebook(["import workbench as wb\napp = wb.Workbench()\napp"])
+    page.locator(".wb-app").get_by_role("button", name=re.compile("^wine")).click()
+    page.locator(".wb-app .wb-classes").wait_for()
+    heads = page.locator(".wb-app .wb-step-head")
+
+    def step(k):
+        heads.nth(k).click()
+        page.wait_for_timeout(1500)
+
+    def code():
+        page.locator(".wb-app").get_by_role("button", name=re.compile("(Show|Hide) code")).click()
+        page.wait_for_timeout(500)
+
+    check(notebook, page, ".wb-app", [lambda: None, lambda: step(1), lambda: step(2), code])
 
 
 def test_the_space_editor(notebook):

@@ -5,6 +5,9 @@ const button = (text, props) => h("button", { type: "button", ...props }, text);
 const percent = (axis, v) => `${Math.min(100, Math.max(0, 100 * toU(axis, v)))}%`;
 const SVG = "http://www.w3.org/2000/svg";
 
+/** 1e-9 as 0.000000001: what screen readers take for a number. */
+const decimal = (v) => (typeof v === "number" && Number.isFinite(v) ? v.toLocaleString("en-US", { useGrouping: false, maximumSignificantDigits: 12 }) : v);
+
 /** An element of a picture. */
 function drawn(tag, attributes = {}, ...kids) {
   const e = document.createElementNS(SVG, tag);
@@ -25,7 +28,7 @@ function knob(editor, line, axis, { key, className, label, title, describedby, a
   const show = () => {
     const v = at(), [lo, hi] = ends();
     node.style.left = percent(axis, v);
-    for (const [name, value] of [["valuemin", lo], ["valuemax", hi], ["valuenow", v], ["valuetext", words(v)]]) node.setAttribute(`aria-${name}`, value);
+    for (const [name, value] of [["valuemin", decimal(lo)], ["valuemax", decimal(hi)], ["valuenow", decimal(v)], ["valuetext", words(v)]]) node.setAttribute(`aria-${name}`, value);
   };
   const move = (v) => {
     const [lo, hi] = ends();
