@@ -322,3 +322,10 @@ def test_a_run_that_changes_its_space_leaves_the_wish_on_screen():
     editor.space = wb.Space({**make().params, "depth": wb.Int(1, 9)})
     assert editor.wish == drawn
     assert editor.base["params"][3]["high"] == 9
+
+
+def test_who_asks_for_a_child_run_is_told_that_python_has_heard_even_where_there_is_no_wish():
+    editor, said = SpaceEditor(make(), locked=True), []
+    editor.send = said.append
+    editor._hear({"cmd": "child"})
+    assert said == [{"cmd": "child"}]

@@ -19,7 +19,7 @@ class Editor {
     this.frame();
     this.heard = () => { if (!this.mine) this.draw(); };
     for (const name of HEARD) model.on(`change:${name}`, this.heard);
-    this.told = (message) => { if (message?.cmd === "child") this.childHeard(); else this.paste.heard(message); };
+    this.told = (message) => { this.wish.heard(message); this.paste.heard(message); };
     model.on("msg:custom", this.told);
     this.draw();
   }
@@ -126,20 +126,20 @@ class Editor {
     this.redoButton = icon("↷", "Redo (Ctrl+Shift+Z)", () => this.redo());
     const turn = (text, title, onclick, more = {}) => button(text, { className: "wbs-quiet", title, "aria-expanded": "false", onclick, ...more });
     this.pasteButton = turn("Paste", "Show a space from JSON or Python code (or Ctrl+V, or drop a .json file)", () => this.paste.toggle());
-    this.codeButton = turn("Code", "This space as Python code and as JSON, to copy", () => this.toggleCode());
+    this.codeButton = turn("Code", "This space as Python code and as JSON, to copy", () => this.code.toggle());
     this.previewButton = turn("Preview", "Configurations drawn from this space", () => this.togglePreview(), { "aria-expanded": "true" });
     this.helpButton = turn("?", "Keys (?)", () => this.toggleHelp(), { "aria-label": "Help: keys" });
-    this.wishBar = h("div", { className: "wbs-wish", hidden: true, role: "group", "aria-label": "A new run" });
     this.noticeBar = h("span", { className: "wbs-notice", hidden: true });
-    this.code = h("div", { className: "wbs-code", hidden: true });
     this.root = h("div", { className: "wbs-root", "data-drop": "root" });
     this.keys = helpOf();
+    this.wish = wishOf(this);
     this.paste = pasteOf(this);
+    this.code = codeOf(this);
     this.pictures = previewOf(this);
     const top = h("div", { className: "wbs-top" }, this.summary, this.state, this.noticeBar,
       h("span", { className: "wbs-right" }, this.undoButton, this.redoButton, this.pasteButton, this.codeButton, this.previewButton, this.helpButton));
     const about = { className: "wbs", role: "group", "aria-label": "Search space", "data-lm-suppress-shortcuts": "true" };
-    this.box = h("div", { ...about, onkeydown: (e) => this.key(e) }, top, this.keys, this.wishBar, this.paste.node, this.code, this.root, this.pictures.node, this.live);
+    this.box = h("div", { ...about, onkeydown: (e) => this.key(e) }, top, this.keys, this.wish.node, this.paste.node, this.code.node, this.root, this.pictures.node, this.live);
     listenToClipboard(this, this.paste);
     // a redraw between press and release would swallow the click: hold it back (a select keeps its own release)
     this.box.addEventListener("pointerdown", (e) => { this.held = !e.target.closest("select, .wbs-knob, .wbs-grip"); }, true);
@@ -155,8 +155,8 @@ class Editor {
     for (const name of HEARD) this.model.off(`change:${name}`, this.heard);
     for (const name of ["pointerup", "pointercancel"]) window.removeEventListener(name, this.release, true);
     this.model.off("msg:custom", this.told);
-    clearTimeout(this.waiting); clearTimeout(this.childTimer);
-    this.paste.close(); this.pictures.close();
+    clearTimeout(this.waiting);
+    for (const part of [this.wish, this.paste, this.pictures]) part.close();
   }
 
   /** Keys belong to the editor while it has the focus: JupyterLab must not see them as commands. */
@@ -169,12 +169,6 @@ class Editor {
     if (e.key.toLowerCase() === "y" || e.shiftKey) this.redo(); else this.undo();
   }
 
-  toggleCode() {
-    this.code.hidden = !this.code.hidden;
-    this.codeButton.setAttribute("aria-expanded", String(!this.code.hidden));
-    this.drawCode();
-  }
-
   togglePreview() {
     this.pictures.node.hidden = !this.pictures.node.hidden;
     this.previewButton.setAttribute("aria-expanded", String(!this.pictures.node.hidden));
@@ -184,72 +178,6 @@ class Editor {
   toggleHelp() {
     this.keys.hidden = !this.keys.hidden;
     this.helpButton.setAttribute("aria-expanded", String(!this.keys.hidden));
-  }
-
-  drawCode() {
-    if (this.code.hidden) return;
-    const json = JSON.stringify(this.draft, null, 1);
-    const python = this.problems ? "Python (the last valid space)" : this.answered() ? "Python" : "Python (waits for the kernel)";
-    const shown = JSON.stringify([json, python, this.model.get("code")]);
-    if (shown === this.coded) return;
-    this.coded = shown;
-    this.code.replaceChildren(this.listing(python, this.model.get("code")), this.listing("JSON", json));
-  }
-
-  /** Text to copy. */
-  listing(label, text) {
-    const rows = Math.min(12, text.split("\n").length + 1);
-    const area = h("textarea", { readOnly: true, value: text, rows, spellcheck: false, "aria-label": label });
-    const button_ = button("Copy", { title: `Copy ${label} to the clipboard`, onclick: async () => {
-      const done = await copy(text);
-      put(button_, done ? "Copied" : "Select and copy");
-      if (!done) area.select();
-      this.say(done ? `${label} copied` : "The clipboard is not allowed here: copy the selected text");
-      setTimeout(() => put(button_, "Copy"), 1500);
-    } });
-    return h("div", {}, h("div", { className: "wbs-codehead" }, h("b", {}, label), button_), area);
-  }
-
-  // ---- a wish: what needs a run of its own ------------------------------------------------------------------------
-
-  /** What of the draft the run cannot take, in words. */
-  wishes() { return this.model.get("locked") && !this.frozen ? needsRun(this.model.get("base"), this.draft) : []; }
-
-  drawWish() {
-    const ready = !this.problems && this.params.length > 0, why = this.wishes(), offers = this.model.get("offers_child"), shown = JSON.stringify([why, offers, ready, Boolean(this.asking)]);
-    this.wishBar.hidden = !why.length;
-    if (shown === this.wished) return;
-    const fresh = why.length && !JSON.parse(this.wished ?? "[[]]")[0].length;
-    this.wished = shown;
-    if (!why.length) { this.wishBar.replaceChildren(); return; }
-    const more = why.length > 3 ? `, and ${why.length - 3} more` : "", text = "This needs a new run, which imports the trials that still fit";
-    const at = this.box.getRootNode().activeElement, held = this.wishBar.contains(at) ? at.dataset.key : null;
-    this.wishBar.replaceChildren(h("span", {}, `${text}: ${why.slice(0, 3).join(", ")}${more}.`), " ",
-      offers ? button("Make child run", { className: "wbs-go", "data-key": "child|", disabled: !ready || Boolean(this.asking), title: !ready ? "The space is not valid yet, or empty" : "A new run in this space; the present one stays", onclick: () => this.askChild() }) : null,
-      offers ? " " : null, button("Take back", { "data-key": "takeback|", title: "Show the space of the run again", onclick: () => this.takeBack() }));
-    if (held) [...this.wishBar.querySelectorAll("button")].find((e) => e.dataset.key === held && !e.disabled)?.focus();
-    if (fresh) this.say(text);
-  }
-
-  askChild() {
-    this.asking = "asked"; // until Python has heard of it
-    this.model.send({ cmd: "child" });
-    this.say("Asked for a child run");
-    this.childTimer = setTimeout(() => { if (this.asking === "asked") { this.asking = "late"; this.status(); } }, 900);
-    this.draw(true);
-  }
-
-  childHeard() {
-    clearTimeout(this.childTimer);
-    this.asking = null;
-    this.draw(true);
-  }
-
-  takeBack() {
-    const base = this.model.get("base"), named = new Map(paramsOf(base).map((p) => [p.name, p])), { prior } = this.draft;
-    const fitting = ([name, things]) => (named.has(name) ? [name, things.filter((t) => !thingFault(named.get(name), t))] : null);
-    this.texts.clear(); this.refused.clear();
-    this.commit(mapPrior({ ...base, ...(prior ? { prior } : {}) }, fitting), "Back to the space of the run");
   }
 
   // ---- drawing -----------------------------------------------------------------------------------------------------
@@ -272,7 +200,8 @@ class Editor {
     this.build();
     this.drawing = false;
     if (key) this.focus(key, caret, Boolean(focus));
-    this.status(); this.drawCode(); this.drawWish(); this.pictures.draw();
+    this.status();
+    for (const part of [this.code, this.wish, this.pictures]) part.draw();
   }
 
   /** Make what differs: all cards where their order or nesting changed, else the bodies that show something else. */
@@ -332,7 +261,7 @@ class Editor {
     if (this.summed !== this.draft) this.summary.textContent = summary(this.draft, Object.keys(this.local).length === 0);
     this.summed = this.draft;
     this.state.textContent = this.problems ? "✗ not valid yet; the last valid space is used"
-      : this.asking === "late" ? "… the kernel is busy; your child run is waiting"
+      : this.wish.late ? "… the kernel is busy; your child run is waiting"
       : late ? "… the kernel is busy; your edit is waiting. Drawing and undo go on" : "";
     this.state.classList.toggle("wbs-wrong", Boolean(this.problems));
     this.undoButton.disabled = !this.past.length; this.redoButton.disabled = !this.future.length;

@@ -24,7 +24,7 @@ from workbench_widgets.assets import script
 
 HERE = Path(__file__).parent
 PARTS = ("_model", "_scale", "_beliefs", "_sample", "_knob", "_drag", "_options", "_rules", "_prior", "_preview", "_paste",
-         "_help", "")  # of one JavaScript module, in this order
+         "_code", "_wish", "_help", "")  # of one JavaScript module, in this order
 Errors = dict[str, dict[str, str]]
 NUMBER_STAGES = ((("low", "high"), "range"), (("log",), "log"), (("step",), "step"), (("default",), "default"))
 CHOICE_STAGES = ((("options", "ordered"), "options"), (("default",), "default"))
@@ -146,8 +146,10 @@ class SpaceEditor(anywidget.AnyWidget):
                     self.send({"cmd": "read", "id": k, "draft": draft_of(self._pasted, said)})
                 except SpaceError as error:
                     self.send({"cmd": "read", "id": k, "error": str(error)})
-            case {"cmd": "child"} if self.wish is not None and self._make_child is not None:
-                self._make_child()
+            case {"cmd": "child"}:
+                self.send({"cmd": "child"})  # heard
+                if self.wish is not None and self._make_child is not None:
+                    self._make_child()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
