@@ -234,7 +234,7 @@ def test_hostile_names_options_and_errors_are_shown_as_text(notebook):
     button(page, "Start").click()
     expect(out(page)).to_contain_text("Done")
     show(page, "Trials")
-    expect(out(page).locator("table.wb-table")).to_contain_text("ValueError: <img src=x")
+    expect(out(page).locator(".wb-trials table.wb-table")).to_contain_text("ValueError: <img src=x")
     show(page, "Log")
     expect(out(page).locator(".wb-lines")).to_contain_text("<script>")
     show(page, "Model")
