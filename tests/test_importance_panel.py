@@ -13,7 +13,7 @@ from workbench.trials import Trials
 from workbench_widgets import importance_words as words
 from workbench_widgets.beside import REST, Beside, Pace
 from workbench_widgets.importance_ask import FULL_TREES, KINDS, LIVE_TREES, Question
-from workbench_widgets.importance_freeze import Freeze
+from workbench_widgets.importance_freeze import Freeze, foreseen
 from workbench_widgets.importance_panel import ImportancePanel
 from workbench_widgets.pump import pump
 from workbench_widgets.run_panel import RunPanel
@@ -120,6 +120,49 @@ def test_pieces_that_could_not_wait_make_the_next_one_wait_for_all_of_them():
     assert pace.wait_s(running=True) == pytest.approx(REST * 0.6)
 
 
+def test_what_is_done_elsewhere_because_of_a_piece_counts_too():
+    pace = Pace(Clock())
+    pace.spent(0.5)
+    pace.also(0.1)
+    assert pace.wait_s(running=True) == pytest.approx(REST * 0.6)
+    assert pace.wait_s(running=False) == pytest.approx(0.5)
+
+
+def test_gathering_and_drawing_an_answer_are_counted(run, monkeypatch):
+    monkeypatch.setattr(ImportancePanel, "running", True)
+    pace = Pace(Clock())
+    panel = panel_of(run, pace=pace)
+    settle(panel)
+    before = pace.wait_s(running=True)
+    slow = panel.detail.picture
+    panel.detail.picture = lambda: time.sleep(0.1) or slow()
+    panel.detail.touch()
+    panel.draw()
+    assert pace.wait_s(running=True) >= before + REST * 0.1
+    panel.close()
+
+
+def test_while_the_run_goes_on_what_a_child_would_take_is_not_counted_anew_for_each_trial(run, monkeypatch):
+    asked = []
+    real = foreseen
+    monkeypatch.setattr("workbench_widgets.importance_panel.foreseen", lambda *a, **k: asked.append(1) or real(*a, **k))
+    monkeypatch.setattr(ImportancePanel, "running", True)
+    events, clock = run.log.since(0), Clock()
+    cuts = [next(i for i, e in enumerate(events) if getattr(e, "trial", 0) == k) for k in (30, 33, 39)]
+    trials = Trials(events[:cuts[0]])
+    panel = panel_of(run, trials=trials, pace=Pace(clock))
+    say(panel, cmd="below", value=0)
+    say(panel, cmd="tick", name="dust", on=True)
+    n = len(asked)
+    for low, high, more in ((*cuts[:2], 0), (*cuts[1:], 1)):  # 33 trials are not a quarter more than 30, 39 are
+        trials.fold(events[low:high])
+        panel.fold(events[low:high])
+        clock.now += 1000
+        settle(panel)
+        assert len(asked) - n == more
+    panel.close()
+
+
 def test_where_no_run_goes_on_a_piece_waits_only_as_long_as_the_last_took():
     clock = Clock()
     pace = Pace(clock)
@@ -142,7 +185,7 @@ def test_over_a_long_time_a_run_loses_at_most_one_part_in_twenty_one():
 def heard_of(**settings):
     heard, come = [], threading.Event()
 
-    def done(answer):
+    def done(work, answer):
         heard.append((answer, threading.current_thread().name))
         come.set()
 
@@ -309,6 +352,22 @@ def test_few_trials_and_a_search_that_leads_are_warned_of():
     assert said[0].startswith("Only 16 trials for 5 parameters: the shares are rough. About 20 would do.")
     assert "12 of 16 trials were chosen by the search near what looked good" in said[1]
     led.close()
+
+
+def test_an_answer_that_comes_after_another_question_is_not_taken_for_its_answer(run):
+    panel = panel_of(run)
+    panel.draw()
+    late = panel._asking[0]
+    while panel.beside.busy:
+        time.sleep(0.01)
+    found = panel._queue.get_nowait()["found"]
+    panel.command({"cmd": "kind", "value": "local"})
+    panel.draw()
+    panel._found(late, found)
+    content = settle(panel)
+    assert content["kind"] == "local"
+    assert type(panel.answer.found).__name__ == "LocalImportance"
+    panel.close()
 
 
 def test_an_error_is_said_where_the_answer_would_stand(run, monkeypatch):

@@ -39,6 +39,11 @@ class Pace:
             self._ended, self._cost = self._clock(), cost_s
             self._free_at = max(self._free_at, self._ended) + REST * cost_s
 
+    def also(self, cost_s: float) -> None:
+        """Take note of what was done because of a piece, elsewhere: gathering what it needs, drawing what it found."""
+        with self._lock:
+            self._free_at = max(self._free_at, self._clock()) + REST * cost_s
+
 
 PACE = Pace()
 
@@ -47,18 +52,21 @@ class Stopped(Exception):
     """Nobody wants the answer any more."""
 
 
+Work = Callable[[Callable[[], None]], object]
+
+
 class Beside:
     """One piece of work at a time, in a daemon thread.
 
     Parameters
     ----------
     done
-        Called, in that thread, with what the work returned, or with its exception; not if it was stopped.
+        Called, in that thread, with the work and what it returned, or its exception; not if it was stopped.
     prepare
         Called before each piece and not counted: imports, which take their time only once.
     """
 
-    def __init__(self, name: str, done: Callable[[object], object], pace: Pace = PACE, *,
+    def __init__(self, name: str, done: Callable[[Work, object], object], pace: Pace = PACE, *,
                  prepare: Callable[[], object] = lambda: None) -> None:
         self._name, self._done, self.pace, self._prepare = name, done, pace, prepare
         self._stop: threading.Event | None = None
@@ -74,7 +82,7 @@ class Beside:
         if stop is not None:
             stop.set()
 
-    def start(self, work: Callable[[Callable[[], None]], object]) -> None:
+    def start(self, work: Work) -> None:
         """Begin a piece; it gets a ``check`` to call now and then, which raises ``Stopped`` when nobody wants the answer."""
         self.stop()
         self._stop = stop = threading.Event()
@@ -98,6 +106,6 @@ class Beside:
                 self.pace.spent(time.perf_counter() - began)
             if self._stop is stop:
                 self._stop = None
-                self._done(answer)
+                self._done(work, answer)
 
         spawn(run, self._name)

@@ -33,7 +33,7 @@ from workbench.space import Config, Space
 from workbench.trials import Trials
 from workbench_widgets import importance_words as words
 from workbench_widgets.assets import script, styles
-from workbench_widgets.beside import PACE, Beside, Pace
+from workbench_widgets.beside import PACE, Beside, Pace, Work
 from workbench_widgets.importance_ask import (
     FULL_TREES,
     KINDS,
@@ -53,6 +53,8 @@ from workbench_widgets.threads import answer_at_once
 from workbench_widgets.view import FigureView, Selection
 
 EVERY_S = 0.3
+GROWN = 1.25  # while the run goes on it is foreseen anew when there are so many times as many trials
+LITTLE_S = 5e-4  # a tick that takes less has done nothing to speak of
 HEIGHT, EMPTY_HEIGHT = 380, 150
 TELLS = (TrialFinished, TrialReported, StateChanged)  # events after which the answer may be another
 
@@ -111,8 +113,7 @@ class ImportancePanel(anywidget.AnyWidget):
         self.run, self.trials, self.selection = run, trials, selection or Selection()
         self._follows, self._make, self._show_child, self.front = follows, make, show_child, front
         self._replay = Replay(trials)
-        self.beside = Beside("importance", lambda found: self.command({"cmd": "found", "found": found, "inner": True}), pace,
-                             prepare=lambda: import_module("sklearn.tree"))
+        self.beside = Beside("importance", self._found, pace, prepare=lambda: import_module("sklearn.tree"))
         self.kind: Kind = "fanova"
         self.loss: str | None = None
         self.budget: int | None = None
@@ -121,11 +122,11 @@ class ImportancePanel(anywidget.AnyWidget):
         self.freeze = Freeze()
         self.answer: Answer | None = None
         self.trouble = ""  # why there is no answer
-        self._foreseen: tuple[Any, Foreseen] | None = None
+        self._foreseen: tuple[Any, int, Foreseen] | None = None  # of what, and of how many trials
         self._child: int | None = None  # number of the child that was made here last
-        self._asking: tuple[Question, Evidence, int, int] | None = None  # question, trials, their version, the newest
+        self._asking: tuple[Work, Question, Evidence, int, int] | None = None  # …, trials, their version, the newest
         self._version, self._failed_at = 1, 0
-        self._hurry = False  # the user waits: the pace does not count
+        self._hurry = True  # the user waits, as for the first answer: the pace does not count
         self._dirty, self._drawn_at = True, -1e9
         self._queue: SimpleQueue[dict[str, Any]] = SimpleQueue()
         self.bars: Picture | None = None
@@ -184,8 +185,8 @@ class ImportancePanel(anywidget.AnyWidget):
 
     def _do(self, m: dict[str, Any]) -> None:
         match m:
-            case {"cmd": "found", "found": found}:
-                self._take(found)
+            case {"cmd": "found", "work": work, "found": found}:
+                self._take(work, found)
             case {"cmd": "kind", "value": value} if value in KINDS:
                 self._ask_for(kind=value)
             case {"cmd": "loss", "value": str(name)} if name in self.trials.goals.labels:
@@ -281,9 +282,7 @@ class ImportancePanel(anywidget.AnyWidget):
             return
         if not self._hurry and self.beside.pace.wait_s(running=self.running) > 0:
             return
-        self._hurry = False
         q, version, space = self.question(), self._version, self._space()
-        began = time.perf_counter()
         try:
             if space is None:
                 raise WorkbenchError("There is no space yet: an Optuna objective makes it as it goes.")
@@ -292,21 +291,28 @@ class ImportancePanel(anywidget.AnyWidget):
         except WorkbenchError as error:
             self._fail(words.too_few(self.trials, 0 if space is None else len(space), str(error)))
             return
-        self.beside.pace.spent(time.perf_counter() - began)
         newest = next((k for k in reversed(self.trials.told) if k in seen.numbers), seen.numbers[-1])
         if self.answer is not None and self.answer.question == q and _same(self.answer.seen, seen):
             self.answer = replace(self.answer, seen=seen, version=version, newest=newest)
             self._dirty = True
             return
-        self._asking = q, seen, version, newest
         named_around = around if q.around is not None else (around[0], f"{around[1]} (best)")
-        self.beside.start(lambda check: find(q, seen, named_around, check))
 
-    def _take(self, found: Any) -> None:
-        """Keep an answer that has come."""
-        if self._asking is None:
+        def work(check: Callable[[], None]) -> Outcome:
+            return find(q, seen, named_around, check)
+
+        self._asking, self._hurry = (work, q, seen, version, newest), False
+        self.beside.start(work)
+
+    def _found(self, work: Work, found: object) -> None:
+        """Hear of an answer, on the thread that has found it."""
+        self.command({"cmd": "found", "work": work, "found": found, "inner": True})
+
+    def _take(self, work: Work, found: Any) -> None:
+        """Keep an answer that has come, if it is still the one that is asked for."""
+        if self._asking is None or self._asking[0] is not work:
             return
-        (q, seen, version, newest), self._asking = self._asking, None
+        (_, q, seen, version, newest), self._asking = self._asking, None
         if not isinstance(found, Outcome):
             self._fail(str(found) if isinstance(found, (WorkbenchError, ValueError)) else f"{type(found).__name__}: {found}")
             self._failed_at = version
@@ -340,11 +346,18 @@ class ImportancePanel(anywidget.AnyWidget):
 
     def draw(self) -> None:
         """Carry out commands, ask anew if it is time, and bring the panel up to date. Called by the pump alone."""
+        if self.front and self.bars is None:
+            self._open()  # for the click that opened the tab: not counted
+            self.parts = self._figures()
+        began = time.perf_counter()
+        self._draw()
+        took = time.perf_counter() - began
+        if took > LITTLE_S:
+            self.beside.pace.also(took)
+
+    def _draw(self) -> None:
         n = self.obey()
         if self.front:
-            if self.bars is None:
-                self._open()
-                self.parts = self._figures()
             self._ask()
         now = time.monotonic()
         due = self.front and self._dirty and now - self._drawn_at >= EVERY_S
@@ -417,12 +430,11 @@ class ImportancePanel(anywidget.AnyWidget):
         holder = self._holder()
         fixed = self.freeze.fixed(answer, holder[0])
         children = self.run.children if isinstance(self.run, Run) else []
-        key = answer.seen.numbers, answer.question, holder[1], tuple(fixed), self.freeze.take
-        if self._foreseen is None or self._foreseen[0] != key:
-            began = time.perf_counter()
-            self._foreseen = key, foreseen(self.run, answer.seen.space, fixed, trial=holder[1], take=self.freeze.take)
-            self.beside.pace.spent(time.perf_counter() - began)
-        said = freeze_content(self.run, answer, self.freeze, holder, self._foreseen[1])
+        key, n = (holder[1], tuple(fixed), self.freeze.take), len(answer.seen.numbers)
+        old = self._foreseen
+        if old is None or old[0] != key or n > GROWN * old[1] or (n != old[1] and not self.running):
+            old = self._foreseen = key, n, foreseen(self.run, answer.seen.space, fixed, trial=holder[1], take=self.freeze.take)
+        said = freeze_content(self.run, answer, self.freeze, holder, old[2])
         k = self._child
         made = "" if k is None else f"Child run made and started: {children[k].name or f'child {k + 1}'}."
         return {**said, "can": said["can"] and self._make is not None, "child": made}
