@@ -89,7 +89,7 @@ def _best_line(told: list[Trial], values: Any, place: Any, *, maximize: bool) ->
     corner = np.flatnonzero(np.r_[True, np.diff(y) != 0, True][:-1] | np.r_[np.zeros(len(y) - 1, bool), True])
     line = m.line(x[corner], y[corner], "best so far", m.GREEN)
     line["line"]["shape"] = "hv"
-    return [line]
+    return [{**line, "hoverinfo": "skip", "hovertemplate": None}]  # it would take the pointer from the dots on it
 
 
 def _ring(place: Any, told: list[Trial], values: Any, number: int, name: str, color: str, size: int) -> m.Dict:
