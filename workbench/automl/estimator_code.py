@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
@@ -35,6 +36,18 @@ def value_code(value: Any) -> tuple[list[str], str]:
     imports: set[str] = set()
     code = _code(value, imports)
     return sorted(imports), code
+
+
+def merged(imports: Iterable[str]) -> list[str]:
+    """Sort import lines, and take together what comes from one module."""
+    plain, of = [], dict[str, list[str]]()
+    for line in sorted(imports):
+        if line.startswith("from "):
+            module, name = line.removeprefix("from ").split(" import ")
+            of.setdefault(module, []).append(name)
+        else:
+            plain.append(line)
+    return plain + [f"from {module} import {', '.join(sorted(names))}" for module, names in of.items()]
 
 
 def _code(value: Any, imports: set[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.automl.estimator_code import estimator_code
+from workbench.automl.estimator_code import estimator_code, merged
 from workbench.automl.recipe_data import MANY_CATEGORIES, TARGET, Table
 from workbench.automl.recipe_models import MODEL, PREPARE, Known, Wants, encoder, number_steps
 from workbench.automl.recipe_plan import Plan
@@ -24,18 +24,6 @@ def script(plan: Plan) -> str:
     ours = {line for line in writer.imports if "workbench" in line}
     parts = ["\n".join(merged(writer.imports - ours)), "\n".join(merged(ours)), *body]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def merged(imports: set[str]) -> list[str]:
-    """Sort import lines, and take together what comes from one module."""
-    plain, of = [], dict[str, list[str]]()
-    for line in sorted(imports):
-        if line.startswith("from "):
-            module, name = line.removeprefix("from ").split(" import ")
-            of.setdefault(module, []).append(name)
-        else:
-            plain.append(line)
-    return plain + [f"from {module} import {', '.join(sorted(names))}" for module, names in of.items()]
 
 
 def quoted(names: tuple[str, ...] | list[str]) -> str:

@@ -14,7 +14,7 @@ from workbench import api
 from workbench.automl.cash import ROOT, CashObjective
 from workbench.automl.cross_validation import CrossValidation
 from workbench.automl.default_spaces import default_space
-from workbench.automl.estimator_code import estimator_code
+from workbench.automl.estimator_code import estimator_code, merged
 from workbench.automl.fidelity import Fidelity, fixed_size, objective
 from workbench.automl.save_estimator import SavedEstimator, save_estimator
 from workbench.automl.tune_code import data_code, tune_code
@@ -160,8 +160,8 @@ class TuneRun(Run):
                   f"seed={self.seed})"]
         if fixed is not None:
             search.append(f"# run = run.child(fixed={self.fixed!r})")
-        lines = [*sorted(imports), "", *data, "", *made, "# the search again:", "import workbench as wb", "",
-                 f"space = {space!r}", *(f"# {line}" for line in sorted(needs - imports)), *search]
+        lines = [*merged(imports), "", *data, "", *made, "# the search again:", "import workbench as wb", "",
+                 f"space = {space!r}", *(f"# {line}" for line in merged(needs - imports)), *search]
         return "\n".join(lines).lstrip("\n") + "\n"
 
 
