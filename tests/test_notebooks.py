@@ -34,7 +34,8 @@ def test_the_chapters_are_there():
                                            "03_bayesian_optimisation", "04_tpe", "05_grid_and_random",
                                            "06_surrogates", "07_cma_es_and_evolution", "08_conditional_spaces_and_cash",
                                            "09_you_are_the_optimiser", "10_which_optimiser", "11_learning_curves", "12_multi_fidelity",
-                                           "13_successive_halving", "14_hyperband", "15_bohb", "16_importance", "17_compare_and_export"]
+                                           "13_successive_halving", "14_hyperband", "15_bohb", "16_importance", "17_compare_and_export",
+                                           "40_data_scientist"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
