@@ -98,7 +98,7 @@ const SVG = "http://www.w3.org/2000/svg";
 function marker(gd, model) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", "wb-overlay");
-  svg.style.cssText = "position:absolute;inset:0;width:100%;height:100%;pointer-events:none;z-index:4;overflow:visible";
+  svg.style.cssText = "position:absolute;inset:0;width:100%;height:100%;pointer-events:none;overflow:visible";
   let hovered = null;
   const shape = (tag, attributes) => {
     const e = document.createElementNS(SVG, tag);
@@ -150,10 +150,10 @@ function marker(gd, model) {
     const { pinned = null, hovered: told = null } = model.get("marked"), look = hovered ?? told;
     svg.replaceChildren();
     if (!gd._fullLayout?._plots || (pinned == null && look == null)) { svg.remove(); return; }
-    gd.style.position = "relative";
     if (pinned != null) mark(pinned, "pinned");
     if (look != null) mark(look, "hovered");
-    if (svg.parentNode !== gd) gd.append(svg);
+    const labels = gd.querySelector(".hoverlayer")?.closest("svg");
+    if (labels && svg.nextSibling !== labels) labels.before(svg);   // hover labels stay on top
   }
   return { draw, hover: (trial) => { if (trial !== hovered) { hovered = trial; draw(); } } };
 }
@@ -171,7 +171,10 @@ function listenForHovers(gd, model, signal) {
   gd.on("plotly_hover", (e) => set(trialOf(e.points?.[0])));
   gd.on("plotly_unhover", () => set(null));
   gd.addEventListener("pointerleave", () => set(null), { signal });
-  gd.addEventListener("dblclick", () => { if (now != null) gd.dispatchEvent(new CustomEvent("workbench:open", { bubbles: true, detail: { trial: now } })); }, { capture: true, signal });
+  gd.addEventListener("dblclick", (e) => {
+    const box = gd.getBoundingClientRect(), trial = now ?? nearest(gd, e.clientX - box.left, e.clientY - box.top);
+    if (trial != null) gd.dispatchEvent(new CustomEvent("workbench:open", { bubbles: true, detail: { trial } }));
+  }, { capture: true, signal });
   signal.addEventListener("abort", () => { clearTimeout(later); set(null); clearTimeout(later); });
   return () => now;
 }
@@ -220,6 +223,21 @@ async function answerWithImage(model, arrays, { id, width }) {
   model.send({ type: "image", id }, undefined, [await blob.arrayBuffer()]);
 }
 
+/** The trial of the mark nearest to a place, in pixels, if one is near: a quick click comes before plotly has told of a hover. */
+function nearest(gd, px, py) {
+  let best = 12, found = null;
+  for (const trace of gd.data ?? []) {
+    if (trace.meta !== "trials" || trace.hoverinfo === "skip" || trace.visible === "legendonly" || !trace.customdata) continue;
+    const full = gd._fullLayout, x = full[`xaxis${(trace.xaxis ?? "x").slice(1)}`], y = full[`yaxis${(trace.yaxis ?? "y").slice(1)}`];
+    for (let i = 0; i < trace.customdata.length; i++) {
+      const c = trace.customdata[i], trial = typeof c === "number" ? c : c[0];
+      const away = Math.hypot(x._offset + x.d2p(trace.x[i]) - px, y._offset + y.d2p(trace.y[i]) - py);
+      if (away <= best && Number.isInteger(trial)) {   // of equals the one on top best = away; found = trial; }
+    }
+  }
+  return found;
+}
+
 /** Report a click anywhere on a plot area, in data units, with the trial under it if there is one. */
 function listenForClicks(gd, model, signal, hovered) {
   let down = null;
@@ -231,7 +249,7 @@ function listenForClicks(gd, model, signal, hovered) {
     const box = gd.getBoundingClientRect(), px = e.clientX - box.left, py = e.clientY - box.top;
     for (const { xaxis: x, yaxis: y } of Object.values(gd._fullLayout?._plots ?? {})) {
       if (px < x._offset || px > x._offset + x._length || py < y._offset || py > y._offset + y._length) continue;
-      model.send({ type: "clicked", at: { x: x.p2d(px - x._offset), y: y.p2d(py - y._offset), subplot: x._id + y._id, trial: hovered() } });
+      model.send({ type: "clicked", at: { x: x.p2d(px - x._offset), y: y.p2d(py - y._offset), subplot: x._id + y._id, trial: hovered() ?? nearest(gd, px, py) } });
       return;
     }
   }, { capture: true, signal });
