@@ -23,7 +23,7 @@ from benchmarks.table import machine
 PARTS = {"suggest": "suggest", "engine": "engine", "imports": "imports", "memory": "memory", "regret": "regret",
          "several_losses": "several_losses", "multi_fidelity": "multi_fidelity", "fabolas": "fabolas",
          "learning_curves": "learning_curves", "importance": "importance", "browser": "browser_latency",
-         "race_view": "race_view", "views": "views"}
+         "race_view": "race_view", "views": "views", "live_importance": "live_importance"}
 
 
 def main(argv: list[str] | None = None) -> int:
