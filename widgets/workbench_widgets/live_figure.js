@@ -232,7 +232,7 @@ function nearest(gd, px, py) {
     for (let i = 0; i < trace.customdata.length; i++) {
       const c = trace.customdata[i], trial = typeof c === "number" ? c : c[0];
       const away = Math.hypot(x._offset + x.d2p(trace.x[i]) - px, y._offset + y.d2p(trace.y[i]) - py);
-      if (away <= best && Number.isInteger(trial)) {   // of equals the one on top best = away; found = trial; }
+      if (away <= best && Number.isInteger(trial)) { best = away; found = trial; }   // of equals the one on top
     }
   }
   return found;
