@@ -336,6 +336,18 @@ def test_several_views_brush_and_what_lies_in_all_counts():
     assert coordinates.brushes == {}
 
 
+def test_of_two_views_that_brush_by_the_same_name_the_later_one_counts():
+    selection = Selection()
+    one, two = views.HistoryView(selection=selection), views.HistoryView(selection=selection)
+    for view in (one, two):
+        view.fold(told([3.0, 1.0, 2.0, 0.5]))
+    one.brush((0.5, 1.5))
+    two.brush((1.5, 2.5))
+    assert one.boxes == ()
+    one.fold([])
+    assert selection.brushed == {1}
+
+
 def test_boxes_on_a_map_stay_with_its_two_parameters_and_follow_when_it_goes_back_in_time(gp_run):
     view = views.ContourView()
     view.fold(gp_run.log)

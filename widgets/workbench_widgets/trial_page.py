@@ -52,6 +52,8 @@ class _ModelThen(ModelView):
 class _CurveAmong(CurvesView):
     """The curve of the trial of the page among the others."""
 
+    source = "page"
+
     def __init__(self, of: Callable[[], Trial | None], trials: Trials, selection: Selection, fates: Fates) -> None:
         self._of = of
         super().__init__(trials, selection, fates)

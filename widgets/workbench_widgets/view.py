@@ -291,6 +291,7 @@ class BoxView(FigureView):
 
     def __init__(self, trials: Trials | None = None, selection: Selection | None = None) -> None:
         self.boxes: tuple[Box, ...] = ()
+        self._mine: Brush | None = None
         super().__init__(trials, selection)
         self.selection.listen(lambda _: self._heard())
 
@@ -349,13 +350,14 @@ class BoxView(FigureView):
 
     def _select(self) -> None:
         if self.boxes:
-            inside = set[int]().union(*(self.inside(box) for box in self.boxes))
-            self.selection.brush(inside, self.source, " or ".join(self.words_of(box) for box in self.boxes))
+            inside = frozenset[int]().union(*(self.inside(box) for box in self.boxes))
+            self._mine = Brush(inside, " or ".join(self.words_of(box) for box in self.boxes))
+            self.selection.brush(inside, self.source, self._mine.words)
         else:
             self.selection.brush(None, self.source)
 
     def _heard(self) -> None:
-        if self.boxes and self.source not in self.selection.brushes:  # somebody else lifted the brush
+        if self.boxes and self.selection.brushes.get(self.source) != self._mine:  # somebody else lifted or replaced the brush
             self.boxes = ()
 
 

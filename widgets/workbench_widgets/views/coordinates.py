@@ -11,6 +11,7 @@ from workbench.plots.axes import Axis
 from workbench.plots.coordinates import HEIGHT, Brush, Interval, Table, coordinates, drawn_rows, said, snapped, table
 from workbench.plots.figure import empty
 from workbench.trials import Trials
+from workbench_widgets.view import Brush as Brushed
 from workbench_widgets.view import FigureView, Selection
 
 
@@ -26,6 +27,7 @@ class CoordinatesView(FigureView):
     def __init__(self, trials: Trials | None = None, selection: Selection | None = None) -> None:
         self.brushes: dict[str, tuple[Interval, ...]] = {}
         self._made: tuple[Any, Table] | None = None
+        self._mine: Brushed | None = None
         super().__init__(trials, selection)
         self.selection.listen(lambda _: self._heard())
         self.content = self._content()
@@ -111,11 +113,11 @@ class CoordinatesView(FigureView):
             self.selection.brush(None, self.source)
             return
         t = self._table()
-        words = ", ".join(text for _, text in _chips(t.axes, self.brushes))
-        self.selection.brush(t.numbers(t.inside(self.brushes)), self.source, words)
+        self._mine = Brushed(t.numbers(t.inside(self.brushes)), ", ".join(text for _, text in _chips(t.axes, self.brushes)))
+        self.selection.brush(self._mine.trials, self.source, self._mine.words)
 
     def _heard(self) -> None:
-        if self.brushes and self.source not in self.selection.brushes:  # somebody else lifted the brush
+        if self.brushes and self.selection.brushes.get(self.source) != self._mine:  # somebody else lifted or replaced it
             self.brushes = {}
 
 
