@@ -75,7 +75,8 @@ def test_values_curves_states_and_times_come_along():
     assert {t.state for t in imported(child)} == {"complete", "failed"}
     for a, b in zip(parent.trials.by_number.values(), child.trials.by_number.values(), strict=True):
         assert (a.config, a.state, a.loss, a.curve) == (b.config, b.state, b.loss, b.curve)
-        assert (a.started, a.ended, a.error) == (pytest.approx(b.started, abs=0.01), pytest.approx(b.ended, abs=0.01), b.error)
+        # a storage stamps a moment later than the loop: on a busy machine more than a few milliseconds
+        assert (a.started, a.ended, a.error) == (pytest.approx(b.started, abs=0.5), pytest.approx(b.ended, abs=0.5), b.error)
         assert b.origin == f"trial {a.number} of the parent"
     h, k = parent.history(), child.history()
     np.testing.assert_array_equal(h.x, k.x)
