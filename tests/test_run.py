@@ -455,7 +455,7 @@ def test_csv_export_reads_back(tmp_path):
 
 
 def test_an_unknown_export_is_refused():
-    with pytest.raises(RunError, match="'json', 'python' or 'csv', got 'xml'"):
+    with pytest.raises(RunError, match="'json', 'python', 'csv' or 'events', got 'xml'"):
         make().export("xml")
 
 
