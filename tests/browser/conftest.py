@@ -171,6 +171,7 @@ class Notebooks:
             return
         page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
         page.wait_for_function("document.body.dataset.jpThemeLight === 'true'")
+        page.wait_for_timeout(600)  # JupyterLab still takes the other theme's style sheets out of the page
 
     def both(self, page, name=""):
         """Keep a screenshot in light and one in dark."""

@@ -73,7 +73,7 @@ def test_a_guess_is_kept_and_keys_step_back_and_reset(notebook):
     notebook.shot(page, "-guess")
     button(page, "Show what they say").click()
     page.get_by_text("gives your guess").wait_for()
-    assert len(page.evaluate(DRAWN, ["EI", "y"])) == 301
+    page.wait_for_function(COUNT, arg=["EI", 301])
     both(notebook, page, "-shown")
     lesson = page.locator(".wb-lesson[tabindex]")
     lesson.press("s")

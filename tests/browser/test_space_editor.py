@@ -649,5 +649,5 @@ def test_in_the_panel_of_a_run_it_edits_the_space_of_the_run(notebook):
         if ask(page, "print(run.space['lr'].low)") == "0.0001":
             break
         page.wait_for_timeout(250)
-    assert ask(page, "print(run.space['lr'].low, len(run.trials))") == "0.0001 0"
+    assert ask(page, "print(f\"{run.space['lr'].low} {len(run.trials)}\")") == "0.0001 0"  # one message
     notebook.both(page)
