@@ -110,7 +110,7 @@ panel
 
 HOOK = """() => { globalThis.__frames = [];
   globalThis.__workbenchDrawn = (gd) => {
-    const [view, n] = gd.layout.meta ?? ["", 0], after = new MessageChannel();
+    const [view, n] = Array.isArray(gd.layout.meta) ? gd.layout.meta : ["", 0], after = new MessageChannel();
     after.port1.onmessage = () => __frames.push([view, n, Date.now()]);
     requestAnimationFrame(() => after.port2.postMessage(0));
   }; }"""

@@ -40,7 +40,8 @@ def outcome_of(comparison: Comparison, x: X) -> dict[str, Any]:
         heads.append(needs)
     rows = [[str(group), *(_cell(row[key]) for key in heads)] for group, row in outcome.table().iterrows()]
     words = outcome.words() if len(comparison.members) > 1 else []
-    return {"table": {"heads": ["group", *heads] if rows else [], "rows": rows}, "words": words, "code": comparison.export("python")}
+    table = {"heads": ["group", *heads] if rows else [], "rows": rows}
+    return {"table": table, "words": words, "code": comparison.export("python")}
 
 
 def _cell(value: Any) -> str:
