@@ -94,20 +94,6 @@ def feed(hz):
 panel
 """
 
-MANY = """
-import time, numpy as np, workbench as wb
-from workbench_widgets.run_panel import RunPanel
-space = wb.Space(lr=wb.Float(1e-5, 1e-1, log=True), kind=wb.Choice("a", "b", "c"), momentum=wb.Float(0, 1), width=wb.Int(8, 128),
-                 depth=wb.Int(1, 9), decay=wb.Float(0, 1, when={"kind": "a"}))
-def objective(c):
-    for epoch in range(3):
-        yield c["momentum"] + c["width"] / 128 / (epoch + 1)
-run = wb.optimize(objective, space, algorithm=wb.TPE(), n_trials=2000, seed=0)
-run.start().wait()
-panel = RunPanel(run)
-panel
-"""
-
 HOOK = """() => { globalThis.__frames = [];
   globalThis.__workbenchDrawn = (gd) => {
     const [view, n] = Array.isArray(gd.layout.meta) ? gd.layout.meta : ["", 0], after = new MessageChannel();
@@ -258,29 +244,6 @@ def together(books: Any) -> tuple[dict[str, list[float]], float, float, set[str]
     return waits, len(frames) / len(waits) / ((times[-1] - times[0]) / 1e3), cores, {f[0] for f in frames}
 
 
-def redraws(books: Any) -> dict[str, float]:
-    """Milliseconds from asking a view of 2,000 trials to be drawn anew to its pixels, the least of three, by tab."""
-    views = {"Progress": "progress", "Model": "model", "Curves": "curves", "Coordinates": "coordinates", "Contour": "contour"}
-    ask = [f"asked = time.time() * 1e3\npanel.figures[{v!r}].touch()\nprint(asked)" for v in views.values() for _ in range(3)]
-    page = books([MANY, *ask], run=False)
-    page.set_viewport_size({"width": 1500, "height": 1000})
-    page.evaluate(HOOK)
-    page.evaluate(RUN_CELL, 0)
-    idle(page)
-    found: dict[str, list[float]] = {}
-    for k in range(len(ask)):
-        tab = list(views)[k // 3]
-        page.get_by_role("tab", name=tab, exact=True).click()
-        page.wait_for_timeout(4000)
-        page.evaluate("() => { __frames.length = 0; }")
-        page.evaluate(RUN_CELL, k + 1)
-        page.wait_for_function("__frames.length > 0")
-        page.wait_for_timeout(500)
-        at = page.evaluate("__frames[0][2]")
-        found.setdefault(tab, []).append(at - float(page.locator(".jp-OutputArea").last.inner_text()))
-    return {tab: min(ms) for tab, ms in found.items()}
-
-
 def per_view(frames: list[list[Any]], times: list[float]) -> dict[str, list[float]]:
     """Give each event the first frame that shows it."""
     waits: dict[str, list[float]] = {}
@@ -306,8 +269,6 @@ def run(*, full: bool = False) -> list[Table]:
                   ["", "median ms", "p95 ms", "largest ms", "events", "frames/s of a view"])
     five = Table("browser_overview", f"Five live views in one panel at {TOGETHER_HZ} events a second",
                  ["", "median ms", "p95 ms", "largest ms", "frames/s of a view", "browser, cores", "views drawn"])
-    many = Table("browser_redraw", "A view of 2,000 trials drawn anew: from the request to the pixel, ms, least of three",
-                 ["", "Progress", "Model", "Curves", "Coordinates", "Contour"])
     with notebooks() as make:
         for k in range(repeats):
             books = make()
@@ -316,10 +277,6 @@ def run(*, full: bool = False) -> list[Table]:
             every = [v for w in waits.values() for v in w]
             five.rows.append([f"run {k + 1}", quantile(every, 0.5), quantile(every, 0.95), max(every), rate, cores,
                               " ".join(sorted(drawn))])
-            books = make()
-            took = redraws(books)
-            books.close()
-            many.rows.append([f"run {k + 1}", *took.values()])
             books = make()
             t = paint(books)
             books.close()
@@ -335,8 +292,7 @@ def run(*, full: bool = False) -> list[Table]:
                    "Goals: 3 s, 0.5 s for the second, 300 kB."]
     delay.notes = ["Views: history, curves, model of GP-BO. Goal: p95 under 300 ms on an idle machine."]
     five.notes = ["Goals: p95 under 400 ms, the browser under one core, none drawn but the five that are seen."]
-    many.notes = ["Goal: under 250 ms."]
-    return [first, delay, five, many]
+    return [first, delay, five]
 
 
 if __name__ == "__main__":
