@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, get_args
 
 import anywidget
@@ -27,6 +27,7 @@ from workbench.plots.compare import compare as draw_comparison
 from workbench.plots.figure import empty
 from workbench_widgets.assets import script, styles
 from workbench_widgets.compare_panel_words import NOTHING, outcome_of, row_of
+from workbench_widgets.inbox import trouble, waiting
 from workbench_widgets.live_figure import LiveFigure
 from workbench_widgets.pump import pump
 from workbench_widgets.threads import answer_at_once, spawn
@@ -156,20 +157,15 @@ class ComparePanel(anywidget.AnyWidget):
 
     def _obey(self) -> int:
         n = 0
-        while True:
-            try:
-                message = self._queue.get_nowait()
-            except Empty:
-                return n
+        for message in waiting(self._queue):
             n += "inner" not in message
             try:
                 if self._do(message) and self.said:
                     self.said = {}
-            except WorkbenchError as error:
-                self.said = {"text": str(error), "at": time.time()}
             except Exception as error:  # noqa: BLE001 - whoever clicked must see it; the pump must go on
-                self.said = {"text": f"{type(error).__name__}: {error}", "at": time.time()}
+                self.said = trouble(error)
             self._dirty, self._drawn_at = True, -1e9
+        return n
 
     def _do(self, m: dict[str, Any]) -> bool:
         """Carry out a command; returns whether what was said before is over."""

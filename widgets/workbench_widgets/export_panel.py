@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Lock
 from typing import Any, cast
 
@@ -28,6 +28,7 @@ from workbench.figures import KINDS, Told, drawn, kinds
 from workbench.plots.figure import empty, figure
 from workbench.results import Results
 from workbench_widgets.assets import script, styles
+from workbench_widgets.inbox import waiting, words
 from workbench_widgets.live_figure import LiveFigure
 from workbench_widgets.pump import pump
 from workbench_widgets.threads import answer_at_once, spawn
@@ -141,20 +142,13 @@ class ExportPanel(anywidget.AnyWidget):
 
     def draw(self) -> None:
         """Carry out what was asked, show what was made, and renew the preview now and then."""
-        while True:
-            try:
-                message, buffers = self._messages.get_nowait()
-            except Empty:
-                break
+        for message, buffers in waiting(self._messages):
             try:
                 self._obey(message, buffers)
-            except WorkbenchError as error:
-                self._say(error=str(error))
-        while True:
-            try:
-                self._made.get_nowait()()
-            except Empty:
-                break
+            except Exception as error:  # noqa: BLE001 - whoever clicked must see it; the pump must go on
+                self._say(error=words(error))
+        for show in waiting(self._made):
+            show()
         wish = self._stale()
         if self.front and wish is not None:
             self._previewed = (wish, len(self.run.log)), time.monotonic()

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
 import anywidget
@@ -47,6 +47,7 @@ from workbench_widgets.importance_ask import (
 )
 from workbench_widgets.importance_freeze import TAKES, Foreseen, Freeze, Take, foreseen
 from workbench_widgets.importance_freeze import content as freeze_content
+from workbench_widgets.inbox import trouble, waiting
 from workbench_widgets.pump import pump
 from workbench_widgets.run_panel_head import ACTIVE
 from workbench_widgets.threads import answer_at_once
@@ -167,21 +168,16 @@ class ImportancePanel(anywidget.AnyWidget):
     def obey(self) -> int:
         """Carry out what waits; returns how many commands the page waits for."""
         n = 0
-        while True:
-            try:
-                message = self._queue.get_nowait()
-            except Empty:
-                return n
+        for message in waiting(self._queue):
             n += "inner" not in message
             try:
                 self._do(message)
                 if self.said and "inner" not in message:
                     self.said = {}
-            except WorkbenchError as error:
-                self.said = {"text": str(error), "at": time.time()}
             except Exception as error:  # noqa: BLE001 - whoever clicked must see it; the pump must go on
-                self.said = {"text": f"{type(error).__name__}: {error}", "at": time.time()}
+                self.said = trouble(error)
             self._dirty, self._drawn_at = True, -1e9
+        return n
 
     def _do(self, m: dict[str, Any]) -> None:
         match m:

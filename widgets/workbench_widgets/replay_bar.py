@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
 import anywidget
@@ -14,6 +14,7 @@ from workbench.reel import Course, said
 from workbench.timeline import Timeline
 from workbench.trials import Trials
 from workbench_widgets.assets import HERE, script
+from workbench_widgets.inbox import waiting
 from workbench_widgets.playhead import Playhead
 from workbench_widgets.threads import answer_at_once
 from workbench_widgets.words import number
@@ -70,11 +71,7 @@ class ReplayBar(anywidget.AnyWidget):
     def obey(self) -> None:
         """Carry out what was asked, and play on. Of many moves of the slider only the last one counts."""
         to: int | None = None
-        while True:
-            try:
-                message = self._commands.get_nowait()
-            except Empty:
-                break
+        for message in waiting(self._commands):
             to = int(message["at"]) if message.get("cmd") == "jump" and isinstance(message.get("at"), int) else to
             if message.get("cmd") != "jump":
                 if to is not None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import WorkbenchError
 from workbench.search import catalogue
 from workbench.space import Space
+from workbench_widgets.inbox import trouble, waiting
 
 if TYPE_CHECKING:
     from workbench_widgets.run_panel import RunPanel
@@ -29,20 +28,15 @@ class Commands:
     def obey(self, panel: RunPanel) -> int:
         """Carry out what waits, and say on the panel what could not be done; returns how many the page waits for."""
         n = 0
-        while True:
-            try:
-                message = self._waiting.get_nowait()
-            except Empty:
-                return n
+        for message in waiting(self._waiting):
             n += "space" not in message
             try:
                 do(panel, message)
                 if panel.said:
                     panel.said = {}
-            except WorkbenchError as error:
-                panel.said = {"text": str(error), "at": time.time()}
             except Exception as error:  # noqa: BLE001 - whoever clicked must see it; the pump must go on
-                panel.said = {"text": f"{type(error).__name__}: {error}", "at": time.time()}
+                panel.said = trouble(error)
+        return n
 
 
 def do(panel: RunPanel, m: Message) -> None:

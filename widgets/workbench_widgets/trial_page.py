@@ -9,14 +9,13 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
 import anywidget
 import ipywidgets
 import traitlets as t
 
-from workbench.errors import WorkbenchError
 from workbench.events import Event
 from workbench.fates import Fates
 from workbench.history import Drawn
@@ -27,6 +26,7 @@ from workbench.timeline import Timeline
 from workbench.trials import Trial, Trials
 from workbench_widgets import trial_facts
 from workbench_widgets.assets import script, styles
+from workbench_widgets.inbox import trouble, waiting
 from workbench_widgets.pump import pump
 from workbench_widgets.threads import answer_at_once
 from workbench_widgets.view import FigureView, Paced, Selection
@@ -256,17 +256,13 @@ class TrialPage(anywidget.AnyWidget):
     # ---- commands --------------------------------------------------------------------------------------------------------
 
     def _obey(self) -> None:
-        while True:
-            try:
-                message = self._commands.get_nowait()
-            except Empty:
-                return
+        for message in waiting(self._commands):
             try:
                 self._do(message)
                 if self.said:
                     self.said = {}
-            except WorkbenchError as error:
-                self.said = {"text": str(error), "at": time.time()}
+            except Exception as error:  # noqa: BLE001 - whoever clicked must see it; the pump must go on
+                self.said = trouble(error)
 
     def _do(self, m: dict[str, Any]) -> None:
         known = self.trials.by_number

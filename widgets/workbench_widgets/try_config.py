@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
 import anywidget
 import traitlets as t
 
 from workbench.default_config import default_value
-from workbench.errors import ConfigError, ObjectiveError, WorkbenchError
+from workbench.errors import ConfigError, ObjectiveError
 from workbench.run import Run
 from workbench.space import Choice, Config, Param, Space, describe
 from workbench.trials import Trial, Trials
 from workbench_widgets.assets import HERE, script
+from workbench_widgets.inbox import waiting, words
 from workbench_widgets.threads import answer_at_once
 from workbench_widgets.view import Selection
 
@@ -58,11 +59,7 @@ class TryConfig(anywidget.AnyWidget):
 
     def obey(self) -> None:
         """Carry out what was asked."""
-        while True:
-            try:
-                message = self._commands.get_nowait()
-            except Empty:
-                return
+        for message in waiting(self._commands):
             errors: dict[str, str] = {}
             said = ""
             try:
@@ -71,8 +68,8 @@ class TryConfig(anywidget.AnyWidget):
                 errors["" if error.rule == "forbidden" else error.parameter] = str(error)
             except ObjectiveError as error:
                 errors["result 0"] = str(error)
-            except WorkbenchError as error:
-                errors[""] = str(error)
+            except Exception as error:  # noqa: BLE001 - whoever clicked must see it; the pump must go on
+                errors[""] = words(error)
             self.answer = {"n": self.answer["n"] + 1, "errors": errors, "said": said}
 
     def _do(self, message: Message, errors: dict[str, str]) -> str:

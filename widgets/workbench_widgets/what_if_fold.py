@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
 import anywidget
@@ -23,6 +23,7 @@ from workbench.run import Run
 from workbench.search import catalogue
 from workbench.what_if import FOR_LOSSES, PRESET, Answer, Question, WhatIf
 from workbench_widgets.assets import script
+from workbench_widgets.inbox import waiting, words
 from workbench_widgets.live_figure import LiveFigure
 from workbench_widgets.playhead import Playhead
 from workbench_widgets.threads import answer_at_once, spawn
@@ -92,15 +93,11 @@ class WhatIfFold(anywidget.AnyWidget):
 
     def obey(self) -> None:
         """Carry out what was asked."""
-        while True:
-            try:
-                message = self._commands.get_nowait()
-            except Empty:
-                return
+        for message in waiting(self._commands):
             try:
                 self._do(message)
-            except WorkbenchError as error:
-                self._said = str(error)
+            except Exception as error:  # noqa: BLE001 - whoever clicked must see it; the pump must go on
+                self._said = words(error)
 
     def _do(self, message: dict[str, Any]) -> None:
         match message:

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
 import anywidget
@@ -31,6 +31,7 @@ from workbench.search.beliefs import Prior, as_prior, as_said
 from workbench.space import Space
 from workbench_widgets import workbench_sources as sources
 from workbench_widgets.assets import script, styles
+from workbench_widgets.inbox import waiting, words
 from workbench_widgets.pump import pump
 from workbench_widgets.run_panel import RunPanel
 from workbench_widgets.space_editor import SpaceEditor
@@ -251,25 +252,20 @@ class Workbench(anywidget.AnyWidget):
 
     def _obey(self) -> int:
         n = 0
-        while True:
-            try:
-                message, buffers = self._commands.get_nowait()
-            except Empty:
-                return n
+        for message, buffers in waiting(self._commands):
             self._touched = True
             if message.get("cmd") not in OWN:
                 n += 1
                 self._put(said={})
             self._tried(lambda message=message, buffers=buffers: self._do(message, buffers))  # type: ignore[misc]
+        return n
 
     def _tried(self, act: Callable[[], None]) -> None:
         """Do it; whoever clicked must see what went wrong, and the pump must go on."""
         try:
             act()
-        except WorkbenchError as error:
-            self._say(str(error))
         except Exception as error:  # noqa: BLE001 - see above
-            self._say(f"{type(error).__name__}: {error}")
+            self._say(words(error))
 
     def _say(self, text: str, field: str = "") -> None:
         self._n += 1
