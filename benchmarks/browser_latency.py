@@ -67,27 +67,49 @@ PANEL = """
 import dataclasses, json, time, threading
 import workbench as wb
 from workbench.events import EventLog
+from workbench_widgets.pump import pump
 from workbench_widgets.run_panel import RunPanel
+from plotly.io.json import to_json_plotly
 recorded = list(new().start().wait().log)
-log, times = EventLog(), []
-for event in recorded[:4]:
-    log.append(event)
-del recorded[:4]
-panel = RunPanel(wb.replay(log))
+def begun():
+    log = EventLog()
+    for event in recorded[:4]:
+        log.append(event)
+    return log, RunPanel(wb.replay(log))
+(log, panel), times = begun(), []
 def counted(name, view):
-    view.n, fold, picture = 0, view.fold, view.picture
+    view.n, view.at, view.text, fold, picture = 0, 0, "", view.fold, view.picture
     def folded(events):
         events = list(events)
         view.n += len(events)
         fold(events)
-    def drawn():
-        d = picture()
-        return {**d, "layout": {**d["layout"], "meta": [name, view.n]}}
+    def drawn():  # says how many events there were when it changed last
+        d, n = picture(), view.n
+        if (text := to_json_plotly(d)) != view.text:
+            view.at, view.text = n, text
+        return {**d, "layout": {**d["layout"], "meta": [name, view.at]}}
     view.fold, view.picture = folded, drawn
 for name, view in panel.figures.items():
     counted(name, view)
+def changing():
+    "By view, the numbers of the events that change its picture."
+    log, other = begun()
+    pump.detach(other)
+    found = {name: [] for name in other.figures}
+    for name, view in other.figures.items():
+        counted(name, view)
+        view.picture()
+    for n, event in enumerate(recorded[4:], 1):
+        log.append(event)
+        other.fold([event])
+        for name, view in other.figures.items():
+            view.picture()
+            if view.at == n:
+                found[name].append(n)
+    other.close()
+    return found
 def feed(hz):
-    for event in recorded:
+    for event in recorded[4:]:
         time.sleep(1 / hz)
         times.append(time.time() * 1e3)
         log.append(event)
@@ -219,9 +241,9 @@ def own_cpu_s() -> float:
 
 
 def together(books: Any) -> tuple[dict[str, list[float]], float, float, set[str]]:
-    """Measure five live views in one panel: delays by view, frames a second of one, cores that the browser took, views drawn."""
+    """Measure five live views in one panel: delays by view, frames a second of one, cores of the browser, views drawn."""
     page = books([RUN, PANEL, f"threading.Thread(target=feed, args=({TOGETHER_HZ},), daemon=True).start()",
-                  "print(json.dumps([len(recorded), times]))"], run=False)
+                  "print(json.dumps([changing(), times]))"], run=False)
     page.set_viewport_size({"width": 1500, "height": 2700})
     page.evaluate(HOOK)
     for k in (0, 1):
@@ -238,19 +260,21 @@ def together(books: Any) -> tuple[dict[str, list[float]], float, float, set[str]
     frames = page.evaluate("__frames")
     page.evaluate(RUN_CELL, 3)
     idle(page)
-    n, times = json.loads(page.locator(".jp-OutputArea").last.inner_text())
-    assert max(f[1] for f in frames) == n, "the last event was never drawn"
-    waits = per_view(frames, times)
-    return waits, len(frames) / len(waits) / ((times[-1] - times[0]) / 1e3), cores, {f[0] for f in frames}
+    changing, times = json.loads(page.locator(".jp-OutputArea").last.inner_text())
+    drawn = {f[0] for f in frames}
+    assert all(max(f[1] for f in frames if f[0] == v) >= changing[v][-1] for v in drawn), "a last change was never drawn"
+    waits = per_view(frames, times, changing)
+    return waits, len(frames) / len(waits) / ((times[-1] - times[0]) / 1e3), cores, drawn
 
 
-def per_view(frames: list[list[Any]], times: list[float]) -> dict[str, list[float]]:
-    """Give each event the first frame that shows it."""
+def per_view(frames: list[list[Any]], times: list[float],
+             changing: dict[str, list[int]] | None = None) -> dict[str, list[float]]:
+    """Give each event the first frame that shows it; ``changing``: of each view only events that change its picture."""
     waits: dict[str, list[float]] = {}
     for view in dict.fromkeys(f[0] for f in frames if f[0]):
         shown, own = 0, waits.setdefault(view, [])
         for _, n, at in (f for f in frames if f[0] == view):
-            own += [at - times[i] for i in range(shown, n)]
+            own += [at - times[i] for i in range(shown, n) if changing is None or i + 1 in changing[view]]
             shown = max(shown, n)
     return waits
 

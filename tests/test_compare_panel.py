@@ -246,7 +246,7 @@ def test_a_study_of_a_database_is_followed(make, here):
 def test_a_tab_draws_nothing_before_it_is_opened(make):
     log = log_of([5.0])
     panel = make([log], front=False)
-    assert (panel.live, panel.parts, panel.waits, panel.n_shown) == (None, {}, False, 0)
+    assert (panel.live, panel.parts, panel.waits, panel.n_drawn) == (None, {}, False, 0)
     before = panel.content
     extend(log, 1, 1.0)
     pump.tick()

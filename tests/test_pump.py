@@ -164,7 +164,7 @@ def test_many_visible_figures_slow_the_pump_down():
     """Twenty drawings a second are what a page can do, all figures together."""
 
     class Wall(Recorder):
-        n_shown, waits = 10, True
+        n_drawn, waits = 10, True
 
     pump, view = Pump(), Wall()
     pump.attach(view, EventLog())

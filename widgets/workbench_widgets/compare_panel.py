@@ -268,8 +268,8 @@ class ComparePanel(anywidget.AnyWidget):
         return self._dirty and self.front
 
     @property
-    def n_shown(self) -> int:
-        """How many of its pictures are on screen."""
+    def n_drawn(self) -> int:
+        """How many of its pictures the page may have to draw."""
         return int(self.seen)
 
     def draw(self) -> None:

@@ -134,8 +134,8 @@ class ExportPanel(anywidget.AnyWidget):
         return self.front and self._stale() is not None
 
     @property
-    def n_shown(self) -> int:
-        """How many of its figures are on screen."""
+    def n_drawn(self) -> int:
+        """How many of its figures the page may have to draw."""
         return int(self.live.shown)
 
     # ---- the pump's thread ---------------------------------------------------------------------------------------------

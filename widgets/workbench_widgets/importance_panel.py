@@ -328,12 +328,16 @@ class ImportancePanel(anywidget.AnyWidget):
     @property
     def seen(self) -> bool:
         """Whether one of its pictures is on screen."""
-        return self.front and self.n_shown > 0
+        return self.front and any(view.seen for view in self._views)
 
     @property
-    def n_shown(self) -> int:
-        """How many of its pictures are on screen."""
-        return sum(view.n_shown for view in (self.bars, self.detail) if view is not None)
+    def n_drawn(self) -> int:
+        """How many of its pictures on screen the last tick has changed."""
+        return sum(view.n_drawn for view in self._views)
+
+    @property
+    def _views(self) -> list[FigureView]:
+        return [view for view in (self.bars, self.detail) if view is not None]
 
     @property
     def waits(self) -> bool:

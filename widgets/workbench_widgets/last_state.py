@@ -20,6 +20,7 @@ from workbench_widgets.live_figure import LiveFigure
 from workbench_widgets.threads import spawn
 
 EVERY_S = 30.0  # while it runs; when it pauses or ends at once
+CALM_S = 0.6  # a thing that is said to rest, such as a recording that is played, must be left alone for so long
 COLLAPSED_S = 3  # after it is shown: by then the panel hides it, if there is one
 
 
@@ -68,7 +69,11 @@ class LastState:
         spawn(lambda: self._renew(moment, rests=rests), "last state")
 
     def _renew(self, moment: Any, *, rests: bool) -> None:
+        if rests:
+            time.sleep(CALM_S)
         with self._lock:
+            if self._seen != (moment, rests):
+                return
             if self._pictured != moment:
                 self._png = b""  # of an earlier moment
             _send(self.key, self._markup(), update=True)

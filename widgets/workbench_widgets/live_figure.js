@@ -39,7 +39,7 @@ async function drain() {
     page.queue.delete(draw);
     const began = performance.now();
     await draw().catch((e) => console.error(e));
-    await pause((performance.now() - began) / 2);
+    await pause((performance.now() - began) / 4);
   }
   page.running = false;
 }

@@ -135,17 +135,21 @@ class LiveFigure(anywidget.AnyWidget):
         return {"spec": {"data": data, "layout": layout, "arrays": list(arrays)}, "patch": changed,
                 "sent": time.time() * 1e3}
 
-    def update(self, figure: Any) -> None:
-        """Show this figure instead; only what changed is sent."""
+    def update(self, figure: Any) -> bool:
+        """Show this figure instead; only what changed is sent, and whether anything did is returned."""
         with self._updating:
             self._figure = figure
             new = self._changes(figure)
+            other = new["spec"] != self.spec
+            if not other and not new["patch"]:
+                return False
             with self.hold_sync():
-                if new["spec"] != self.spec:
+                if other:
                     self.spec = new["spec"]
                 if new["patch"]:
                     self.patch = new["patch"]
                 self.sent = new["sent"]
+            return True
 
     def mark(self, hovered: int | None, pinned: int | None) -> None:
         """Mark these trials on top of the picture, which is not drawn anew."""

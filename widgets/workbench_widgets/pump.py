@@ -36,8 +36,8 @@ class _Followed:
 class Pump:
     """Feeds views from logs. One per kernel: ``pump``. A view lives as long as somebody else holds it.
 
-    A view may say that it ``waits`` for a later tick although nothing happens, and how many of its figures are
-    ``n_shown``, which slows the pump when many are.
+    A view may say that it ``waits`` for a later tick although nothing happens, and how many figures on
+    screen its last drawing has changed (``n_drawn``), which slows the pump when they are many.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Pump:
         self._wake.set()
 
     def tick(self) -> int:
-        """Move what is new, now. Called by the pump's thread, and by tests. Returns how many figures may be drawn."""
+        """Move what is new, now. Called by the pump's thread, and by tests. Returns how many figures the page has to draw."""
         with self._ticking:
             with self._lock:
                 followed = list(self._followed)
@@ -92,7 +92,7 @@ class Pump:
                     dirty[id(view)] = view
             for view in dirty.values():
                 _guard(view.draw)
-            return sum(getattr(v, "n_shown", 0) for v in dirty.values())
+            return sum(getattr(v, "n_drawn", 0) for v in dirty.values())
 
     def _forget(self, followed: _Followed) -> None:
         with self._lock:

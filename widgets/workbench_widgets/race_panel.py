@@ -70,8 +70,8 @@ class RacePanel(w.VBox):  # type: ignore[misc]
         return self.race.state in ALIVE or self._drawn is None or self._drawn[0] != self.race.state
 
     @property
-    def n_shown(self) -> int:
-        """How many of its pictures are on screen."""
+    def n_drawn(self) -> int:
+        """How many of its pictures the page may have to draw."""
         return int(self.live.shown)
 
     def fold(self, events: Any) -> None:

@@ -84,8 +84,8 @@ class Page(Protocol):
         ...
 
     @property
-    def n_shown(self) -> int:
-        """How many of its figures are on screen."""
+    def n_drawn(self) -> int:
+        """How many of its figures on screen the last tick has changed."""
         ...
 
     def close(self) -> None:
@@ -238,9 +238,9 @@ class RunPanel(anywidget.AnyWidget):
         return self.family is not None and self.family.waits
 
     @property
-    def n_shown(self) -> int:
-        """How many of its figures are on screen."""
-        return sum(v.n_shown for v in self._embedded) + self.what_if_fold.n_shown
+    def n_drawn(self) -> int:
+        """How many of its figures on screen the last tick has changed."""
+        return sum(v.n_drawn for v in self._embedded) + self.what_if_fold.n_drawn
 
     @property
     def _embedded(self) -> list[FigureView | Page]:

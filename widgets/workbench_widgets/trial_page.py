@@ -193,9 +193,9 @@ class TrialPage(anywidget.AnyWidget):
         return not self._commands.empty() or any(v.waits for v in (self._paper, *self.figures.values()))
 
     @property
-    def n_shown(self) -> int:
-        """How many of its figures are on screen."""
-        return sum(v.n_shown for v in self.figures.values())
+    def n_drawn(self) -> int:
+        """How many of its figures on screen the last tick has changed."""
+        return sum(v.n_drawn for v in self.figures.values())
 
     def draw(self) -> None:
         """Carry out commands, then bring the page up to date."""

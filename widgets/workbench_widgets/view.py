@@ -218,11 +218,13 @@ class FigureView(Paced):
         self.live.observe(lambda change: self.selection.hover(change["new"], on_page=True), "hovered")
         self.selection.watch(lambda _: None if self.selection.hover_on_page else pump.ask(self))
         self._dirty = False
+        self._n_drawn = 0
 
     def draw(self) -> None:
         """Mark who is looked at and who is pinned, which costs nothing; and show the newest state, if it is time."""
         chosen = self.selection
         self.live.mark(None if chosen.hover_on_page else chosen.hovered, chosen.pinned)
+        self._n_drawn = 0
         super().draw()
 
     def picture(self) -> dict[str, Any]:
@@ -241,13 +243,13 @@ class FigureView(Paced):
         return self.live.shown
 
     @property
-    def n_shown(self) -> int:
-        """How many pictures of this view are on screen."""
-        return int(self.live.shown)
+    def n_drawn(self) -> int:
+        """How many pictures on screen the last tick has changed."""
+        return self._n_drawn
 
     def show(self) -> None:
         """Send the picture."""
-        self.live.update(self.picture())
+        self._n_drawn = int(self.live.update(self.picture()) and self.live.shown)
 
     def _clicked(self, click: dict[str, Any]) -> None:
         if click.get("trial") is not None:

@@ -166,8 +166,8 @@ class WhatIfFold(anywidget.AnyWidget):
     # ---- what goes out ---------------------------------------------------------------------------------------------------
 
     @property
-    def n_shown(self) -> int:
-        """How many of its pictures are on screen."""
+    def n_drawn(self) -> int:
+        """How many of its pictures the page may have to draw."""
         return int(self.live.shown)
 
     def draw(self) -> None:

@@ -161,7 +161,7 @@ class Workbench(anywidget.AnyWidget):
         return self._busy or any(e.run.state in ALIVE for e in self._entries.values())
 
     @property
-    def n_shown(self) -> int:
+    def n_drawn(self) -> int:
         """The panels of the runs count their own pictures."""
         return 0
 

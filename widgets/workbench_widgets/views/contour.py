@@ -22,7 +22,7 @@ class ContourView(AlongView, BoxView):
     A drag brushes the trials in a box, which stands for these two parameters when others are shown.
     """
 
-    every_s = 0.4
+    every_s = 0.1
     source = "contour"
 
     def __init__(self, trials: Trials | None = None, selection: Selection | None = None) -> None:

@@ -21,7 +21,7 @@ class CoordinatesView(FigureView):
     The brush belongs to the view, the set of trials inside it to the selection; trials that end later join it.
     """
 
-    every_s = 0.3
+    every_s = 0.1
     source = "coordinates"
 
     def __init__(self, trials: Trials | None = None, selection: Selection | None = None) -> None:
