@@ -1,0 +1,37 @@
+"""Neural architecture search, small enough for one core: spaces, networks, and one strategy a file.
+
+The names below are imported when first used; torch only by what trains networks.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workbench.nas.cells import NANO, NASBENCH201, CellSpace
+    from workbench.nas.relaxation import Relaxation
+
+_HOME = {
+    "CellSpace": "cells", "NANO": "cells", "NASBENCH201": "cells",
+    "Relaxation": "relaxation",
+}
+
+__all__ = [
+    "NANO", "NASBENCH201", "CellSpace",
+    "Relaxation",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'workbench.nas' has no attribute {name!r}")
+    value = getattr(import_module(f"workbench.nas.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names too."""
+    return sorted({*globals(), *__all__})
