@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workbench.nas.cells import NANO, NASBENCH201, CellSpace
+    from workbench.nas.data import Data, digits, mnist1d, of_arrays
     from workbench.nas.relaxation import Relaxation
 
 _HOME = {
     "CellSpace": "cells", "NANO": "cells", "NASBENCH201": "cells",
+    "Data": "data", "digits": "data", "mnist1d": "data", "of_arrays": "data",
     "Relaxation": "relaxation",
 }
 
 __all__ = [
     "NANO", "NASBENCH201", "CellSpace",
+    "Data", "digits", "mnist1d", "of_arrays",
     "Relaxation",
 ]
 

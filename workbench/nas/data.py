@@ -1,0 +1,213 @@
+"""Small data to train networks on: signals of 40 points that stand for digits, and images of 8 x 8.
+
+Greydanus 2020, "Scaling down deep learning" (MNIST-1D)::
+
+    a digit is drawn as a pen's deviation from a vertical line, at 12 heights
+    pad     stretch it by a factor between 1 and 1.5 and let it fill a part of 72 points
+    scale   multiply by 1 + 0.4 u,  u ~ U(-½, ½)
+    shift   start it at one of the points 0 … 47
+    noise   correlated N(0, 0.25²), blurred over 2 points, where the digit is not; white N(0, 0.02²) everywhere
+    shear   subtract 0.75 u · (a straight line from -½ to ½),  u ~ U(-½, ½)
+    sample  40 of the 72 points
+
+Differences from the paper: the outlines of the ten digits are drawn anew after its figure; all examples are made at once, with
+other random numbers; the digit's own two end points count as the digit; classes are equal in size up to one; inputs are scaled by
+the mean and deviation of the training part alone, so that nothing is known of the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter1d
+
+from workbench.errors import WorkbenchError
+from workbench.space import Array
+
+Inputs = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int64]
+
+DIGITS: Final = np.array([  # deviation of the pen at 12 heights, from the top down
+    (0, 3, 5, 6, 6, 6, 6, 6, 6, 5, 3, 0),
+    (0, -5, -5, -4, -3, -2, -1, 0, 1, 2, 1, 0),
+    (0, 3, 5, 5, 4, 2, -1, -3, -5, -5, -3, 0),
+    (0, 3, 5, 5, 3, 0, 0, 3, 5, 5, 3, 0),
+    (0, -1, -2, -3, -4, -5, -5, 0, 0, 0, 0, 0),
+    (0, -5, -5, -5, -4, 0, 3, 5, 5, 4, 1, 0),
+    (0, -2, -4, -5, -6, -6, -6, -6, -5, -4, -2, 0),
+    (0, 6, 6, 5, 4, 3, 2, 1, 0, -1, 0, 0),
+    (0, -3, -5, -5, -3, 0, 0, -3, -5, -5, -3, 0),
+    (0, -3, -5, -5, -3, 0, 0, 0, 0, -1, -2, 0),
+], dtype=float)
+LENGTH: Final = 72  # points before sampling
+POINTS: Final = 40  # points after it
+STRETCH: Final = (1.0, 1.5)
+LAST_START: Final = 47
+SCALE, SHEAR, BLURRED, BLUR, WHITE = 0.4, 0.75, 0.25, 2.0, 0.02
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Data:
+    """Inputs and classes, in an order in which the first are for training, the next for validation and the rest for the test.
+
+    Attributes
+    ----------
+    name
+        What it is called.
+    x
+        Inputs, channels last: (n, length, channels) or (n, height, width, channels).
+    y
+        Classes 0, 1, …; shape (n,).
+    n_train, n_valid
+        How many are for training and for validation.
+    """
+
+    name: str
+    x: Inputs
+    y: Labels
+    n_train: int
+    n_valid: int
+
+    def __post_init__(self) -> None:
+        n = len(self.x)
+        if len(self.y) != n:
+            raise WorkbenchError(f"each input has one class: {n} inputs, {len(self.y)} classes.")
+        if self.x.ndim not in {3, 4}:
+            raise WorkbenchError("inputs have shape (n, length, channels) or (n, height, width, channels), got "
+                                 f"{self.x.shape}. workbench.nas.of_arrays adds a missing channel.")
+        if self.n_train < 1 or self.n_valid < 1 or self.n_train + self.n_valid >= n:
+            raise WorkbenchError("training, validation and test need at least one input each, got "
+                                 f"{self.n_train}, {self.n_valid} and {n - self.n_train - self.n_valid} of {n}.")
+
+    @property
+    def train(self) -> tuple[Inputs, Labels]:
+        """Inputs and classes to learn weights from."""
+        return self.x[:self.n_train], self.y[:self.n_train]
+
+    @property
+    def valid(self) -> tuple[Inputs, Labels]:
+        """Inputs and classes to choose architectures by."""
+        part = slice(self.n_train, self.n_train + self.n_valid)
+        return self.x[part], self.y[part]
+
+    @property
+    def test(self) -> tuple[Inputs, Labels]:
+        """Inputs and classes that no search may see."""
+        return self.x[self.n_train + self.n_valid:], self.y[self.n_train + self.n_valid:]
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes there are."""
+        return int(self.y.max()) + 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one input, channels last."""
+        return tuple(self.x.shape[1:])
+
+
+def templates() -> Array:
+    """Return the ten digits as they are before anything is done to them, shape (10, 12): each varies by 1/6."""
+    return DIGITS / DIGITS.std(axis=1, keepdims=True) / 6
+
+
+def _sampled(signals: Array, at: Array) -> Array:
+    """Interpolate rows (n, p) linearly at positions (n, q) between 0 and p - 1."""
+    left = np.clip(np.floor(at).astype(int), 0, signals.shape[1] - 2)
+    share = at - left
+    return (1 - share) * np.take_along_axis(signals, left, 1) + share * np.take_along_axis(signals, left + 1, 1)
+
+
+def signals(y: Labels, rng: np.random.Generator) -> Array:
+    """Draw a signal for each class in ``y``, shape (n, 40), not yet scaled."""
+    n, end = len(y), DIGITS.shape[1] - 1
+
+    def half() -> Array:
+        return rng.uniform(-0.5, 0.5, (n, 1))  # ~ U(-½, ½)
+
+    stretch, start = rng.uniform(*STRETCH, (n, 1)), rng.integers(0, LAST_START + 1, (n, 1))
+    at = (np.arange(LENGTH) - start) / stretch  # height in the digit, outside of it below 0 or above 11
+    digit = _sampled(templates()[y], np.clip(at, 0, end)) * (1 + SCALE * half())
+    blurred = gaussian_filter1d(rng.normal(0, BLURRED, (n, LENGTH)), BLUR, axis=1, mode="reflect")
+    x = np.where((at >= 0) & (at <= end), digit, blurred) + rng.normal(0, WHITE, (n, LENGTH))
+    x = x - SHEAR * half() * np.linspace(-0.5, 0.5, LENGTH)
+    return _sampled(x, np.broadcast_to(np.linspace(0, LENGTH - 1, POINTS), (n, POINTS)))
+
+
+def mnist1d(n: int = 5000, seed: int = 0) -> Data:
+    """Make MNIST-1D: signals of 40 points, 10 classes; three fifths to train on, a fifth each for validation and test.
+
+    Parameters
+    ----------
+    n
+        Number of signals; at least 50.
+    seed
+        Of the drawing; equal seeds give equal signals.
+    """
+    if n < 50:
+        raise WorkbenchError(f"n must be at least 50, five signals for each of the ten digits, got {n}. The paper has 5000.")
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.arange(n) % 10)
+    return _scaled("MNIST-1D", signals(y, rng)[..., None], y, n * 3 // 5, n // 5)
+
+
+def digits(seed: int = 0) -> Data:
+    """Load scikit-learn's 1,797 handwritten digits as images (8, 8, 1), shuffled: 900 to train, 450 to validate, 447 to test."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return of_arrays(bunch.images[..., None], bunch.target, n_train=900, n_valid=450, seed=seed, name="digits")
+
+
+def of_arrays(x: Any, y: Any, *, n_train: int | None = None, n_valid: int | None = None, seed: int | None = 0,
+              name: str = "data") -> Data:
+    """Make ``Data`` of your own arrays.
+
+    Parameters
+    ----------
+    x
+        Inputs: (n, length), (n, length, channels) or (n, height, width, channels). They are scaled by the mean and the
+        deviation of the training part.
+    y
+        Classes, shape (n,): numbers or names; they become 0, 1, … in sorted order.
+    n_train, n_valid
+        How many are for training and validation; three fifths and a fifth.
+    seed
+        Of the shuffling; None keeps the order.
+    name
+        What it is called.
+
+    Raises
+    ------
+    WorkbenchError
+        If shapes do not fit, an input is missing or infinite, or a class does not occur among the training part.
+    """
+    x = np.asarray(x, dtype=float)
+    classes, labels = np.unique(np.asarray(y), return_inverse=True)
+    if x.ndim == 2:
+        x = x[..., None]
+    n = len(x)
+    if labels.shape != (n,):
+        raise WorkbenchError(f"each input has one class: {n} inputs, classes of shape {np.shape(y)}.")
+    if not np.isfinite(x).all():
+        raise WorkbenchError(f"inputs must be finite numbers, got {np.count_nonzero(~np.isfinite(x))} that are not. "
+                             "Fill them or leave those rows out.")
+    order = np.arange(n) if seed is None else np.random.default_rng(seed).permutation(n)
+    n_train = n * 3 // 5 if n_train is None else n_train
+    data = _scaled(name, x[order], labels[order], n_train, n // 5 if n_valid is None else n_valid)
+    missing = np.setdiff1d(labels, data.train[1])
+    if missing.size:
+        raise WorkbenchError(f"each class must occur among the training part, {classes[missing].tolist()} do not. "
+                             "Take a larger n_train or shuffle with another seed.")
+    return data
+
+
+def _scaled(name: str, x: Array, y: Any, n_train: int, n_valid: int) -> Data:
+    """Scale by the training part, and check."""
+    part = x[:max(n_train, 1)]
+    deviation = float(part.std())
+    x = (x - part.mean()) / (deviation if deviation > 0 else 1.0)
+    return Data(name, x.astype(np.float32), np.asarray(y, dtype=np.int64), n_train, n_valid)
