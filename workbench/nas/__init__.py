@@ -12,17 +12,20 @@ if TYPE_CHECKING:
     from workbench.nas.cells import NANO, NASBENCH201, CellSpace
     from workbench.nas.data import Data, digits, mnist1d, of_arrays
     from workbench.nas.relaxation import Relaxation
+    from workbench.nas.supernet import Supernet
 
 _HOME = {
     "CellSpace": "cells", "NANO": "cells", "NASBENCH201": "cells",
     "Data": "data", "digits": "data", "mnist1d": "data", "of_arrays": "data",
     "Relaxation": "relaxation",
+    "Supernet": "supernet",
 }
 
 __all__ = [
     "NANO", "NASBENCH201", "CellSpace",
     "Data", "digits", "mnist1d", "of_arrays",
     "Relaxation",
+    "Supernet",
 ]
 
 
