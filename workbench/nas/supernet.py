@@ -39,7 +39,7 @@ Active = Sequence[Collection[str]]  # for each edge the operations that are comp
 
 
 def softplus(x: Tensor) -> Tensor:
-    """Return log(1 + eˣ) - log 2, a smooth neighbour of ReLU; it is 0 at 0, so that a node that nothing reaches brings nothing."""
+    """Return log(1 + eˣ) - log 2, a smooth ReLU that is 0 at 0: a node that nothing reaches brings nothing."""
     return functional.softplus(x) - math.log(2.0)
 
 
