@@ -21,8 +21,8 @@ Notation
 The loss is any function ``loss(w, alpha, batch)`` that returns a scalar. The perturbed weights are w ± R v, not w' ± R v, as
 equation 8 says; there is code about that has it otherwise.
 
-A loss with kinks (ReLU) bends only there. A second backward pass sees none of them, a finite difference those within its reach; so
-the two differ by what bends at the kinks, and a smaller r is no help. With smooth activations they agree up to r².
+A loss with kinks (ReLU) bends only there. A second backward pass sees none of them, a finite difference those within its reach;
+so the two differ by what bends at the kinks, and a smaller r is no help. With smooth activations they agree up to r².
 
 Differences from the paper: the exact way; the paper has the finite one alone.
 """
