@@ -50,6 +50,23 @@ def outcomes(looks, delta):
     return {j.trial: (j.outcome, j.look.step if j.look else None, j.saved) for j in looks.judge(delta)}
 
 
+def test_of_very_many_trials_some_are_drawn_and_the_axis_says_so():
+    looks = Looks([e for k in range(900) for e in trial(k, [look(10, 0.3), look(20, 0.02, action="stop")], 0.4)])
+
+    def drawn(brushed):
+        figure = all_looks(looks, 0.05, brushed=brushed)
+        return figure, {int(k) for t in figure["data"] for k in np.asarray(t["customdata"])[~np.isnan(t["customdata"])]}
+
+    figure, everywhere = drawn(None)
+    assert len(everywhere) == 300 and max(everywhere) - min(everywhere) > 800
+    assert figure["layout"]["xaxis"]["title"]["text"] == "step of the look · 300 of 900 trials are drawn"
+    assert max(t["x"].size for t in figure["data"]) <= 900
+    _, some = drawn(frozenset(range(10)))
+    assert len(some) == 300 and set(range(10)) <= some
+    _, most = drawn(frozenset(range(800)))
+    assert len(most) == 300 and sum(k >= 800 for k in most) == 100
+
+
 def test_a_delta_stops_each_trial_at_its_first_look_below_it(log):
     looks = Looks(log)
     assert outcomes(looks, 0.05) == {1: ("goes on", None, 0), 2: ("stopped, nobody knows", 20, 80), 3: ("goes on", None, 0),

@@ -18,6 +18,8 @@ from workbench.trials import Trials
 HEIGHT = 380
 FEWEST_P = 1e-4  # lower probabilities are drawn here
 MAX_FAMILIES = 11
+MAX_DRAWN = 300  # trials in the picture of all looks: what a page draws several times a second
+GOLDEN = 0.6180339887498949
 COLORS: dict[Outcome, str] = {"stopped rightly": m.GREEN, "stopped wrongly": m.RED, "stopped, nobody knows": m.GREY,
                               "goes on": m.BLUE, "goes on, nobody knows": m.PURPLE}
 NONE = "A run with the scheduler wb.CurveStop(max_steps) looks at learning curves as soon as one trial is complete."
@@ -111,11 +113,12 @@ def all_looks(looks: Looks, delta: float, selected: int | None = None, *, trials
     if not looks.by_trial:
         return empty(NONE, height=HEIGHT)
     judged = looks.judge(delta)
+    drawn = _drawn([j.trial for j in judged], brushed)
     data = []
     for outcome in OUTCOMES:
         some = [j.trial for j in judged if j.outcome == outcome]
-        on = [k for k in some if brushed is None or k in brushed]
-        off = [k for k in some if k not in on]
+        on = [k for k in some if k in drawn and (brushed is None or k in brushed)]
+        off = [k for k in some if k in drawn and brushed is not None and k not in brushed]
         name = f"{outcome} ({len(some)})"
         if off:
             faint = _lines(looks, off, name, COLORS[outcome])
@@ -125,7 +128,7 @@ def all_looks(looks: Looks, delta: float, selected: int | None = None, *, trials
     if selected in looks.by_trial:
         line = _lines(looks, [selected], f"trial {selected}", m.ORANGE)
         data.append({**line, "line": {"color": m.ORANGE, "width": 3}})
-    stops = [(j.look, j) for j in judged if j.look is not None]
+    stops = [(j.look, j) for j in judged if j.look is not None and j.trial in drawn]
     if stops:
         x, y = np.array([look.step for look, _ in stops]), np.array([_p(look) for look, _ in stops])
         rings, numbers = m.dots(x, y, "would stop here", m.RED, size=11, symbol="circle-open"), [j.trial for _, j in stops]
@@ -134,16 +137,26 @@ def all_looks(looks: Looks, delta: float, selected: int | None = None, *, trials
     line_at = max(delta, FEWEST_P)
     T = looks.by_trial[judged[0].trial][0].max_steps
     ticks = [1.0, 0.5, 0.1, 0.01, 0.001, FEWEST_P]
-    drawn = {"data": data, "layout": {
+    beside = "" if len(drawn) == len(judged) else f" · {len(drawn)} of {len(judged)} trials are drawn"
+    picture = {"data": data, "layout": {
         "title": m.title(finding(looks, delta)), "height": HEIGHT, "hovermode": "closest",
         "shapes": [m.level(line_at, m.RED, dash="dash")],
         "annotations": [{"xref": "x domain", "yref": "y", "x": 0.99, "y": math.log10(line_at), "text": f"δ = {delta:.2g}",
                          "showarrow": False, "xanchor": "right", "yanchor": "bottom", "font": {"color": m.RED, "size": 12}}],
-        "xaxis": {"title": {"text": "step of the look", "standoff": 4}, "range": [0, 1.02 * T]},
+        "xaxis": {"title": {"text": f"step of the look{beside}", "standoff": 4}, "range": [0, 1.02 * T]},
         "yaxis": {"title": {"text": f"P(better at {T})"}, "type": "log", "range": [math.log10(FEWEST_P) - 0.15, 0.15],
                   "tickvals": ticks, "ticktext": ["1", "0.5", "0.1", "0.01", "0.001", "≤ 0.0001"]},
         "legend": {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"}, "margin": {"l": 70, "r": 16, "t": 40, "b": 90}}}
-    return whose.labelled(drawn, Trials() if trials is None else trials)
+    return whose.labelled(picture, Trials() if trials is None else trials)
+
+
+def _drawn(numbers: list[int], brushed: frozenset[int] | None) -> frozenset[int]:
+    """Choose the trials to draw: all of a few, else some that spread evenly; a third of the room is for those not brushed."""
+    spread = sorted(numbers, key=lambda k: k * GOLDEN % 1.0)
+    on = [k for k in spread if brushed is None or k in brushed]
+    off = [k for k in spread if brushed is not None and k not in brushed]
+    n_off = min(len(off), max(MAX_DRAWN // 3, MAX_DRAWN - len(on)))
+    return frozenset(on[:MAX_DRAWN - n_off] + off[:n_off])
 
 
 def finding(looks: Looks, delta: float) -> str:
