@@ -25,6 +25,8 @@ class RunStarted:
 
     ``scheduler`` holds the scheduler's settings as JSON data, if there is one; ``fixed`` what the run holds fixed (``Fixed``).
 
+    Of a search that takes steps ``n_trials`` are these, and ``about`` says what it works on and is compared with.
+
     In a run of several losses ``directions`` has one entry for each, ``losses`` their names, and ``direction`` says
     nothing. ``losses`` also holds the name of a single loss that has one.
     """
@@ -41,6 +43,7 @@ class RunStarted:
     losses: tuple[str, ...] = ()
     scheduler: dict[str, Any] = field(default_factory=dict)
     fixed: dict[str, Any] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, goals: Goals, name: str | None, algorithm: str, space: dict[str, Any], n_trials: int | None,

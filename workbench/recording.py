@@ -19,6 +19,7 @@ from workbench.search import catalogue
 from workbench.search.recommend import Recommendation, advise
 from workbench.seen import Replay
 from workbench.space import Space
+from workbench.step_run import StepRecording, StepResults, is_of_steps
 from workbench.trials import Trials
 
 ENDED = ("ready", "paused", "stopped", "done", "failed")
@@ -116,14 +117,14 @@ class Recording(Results):
     start = pause = step = stop = configure = enqueue = tell = child = _no
 
 
-def replay(recorded: str | Path | EventLog | Results) -> Recording:
+def replay(recorded: str | Path | EventLog | Results | StepResults) -> Recording | StepRecording:
     """Look at any moment of a run: a slider over its events shows every view as it was.
 
     Parameters
     ----------
     recorded
         The file of a saved log (``run.log.save("mlp.jsonl")``), a log, or a run. A run is not touched and may go on: its
-        recording grows with it.
+        recording grows with it. A search that takes steps, such as DARTS, has a recording of its own kind.
 
     Raises
     ------
@@ -133,8 +134,14 @@ def replay(recorded: str | Path | EventLog | Results) -> Recording:
     match recorded:
         case Results():
             return Recording(recorded.log, f"the recording of {recorded.name or 'an unnamed run'}", recorded.name)
+        case StepResults():
+            return StepRecording(recorded.log, f"the recording of {recorded.name or 'an unnamed search'}", recorded.name)
         case EventLog():
-            return Recording(recorded)
+            return _recording(recorded)
         case str() | Path():
-            return Recording(EventLog.load(recorded), str(recorded))
+            return _recording(EventLog.load(recorded), str(recorded))
     raise RunError(f"a replay needs the file of a log, an EventLog or a run, got {type(recorded).__name__}.")
+
+
+def _recording(log: EventLog, where: str = "a recording") -> Recording | StepRecording:
+    return StepRecording(log, where) if is_of_steps(log) else Recording(log, where)
