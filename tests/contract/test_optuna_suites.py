@@ -38,6 +38,7 @@ ALGORITHMS = {
     "DNGO": wb.DNGO(n_startup=2, n_networks=2, steps=10),
     "BOHAMIANN": wb.BOHAMIANN(n_startup=2, n_steps=20, n_chains=2),
     "LatentBO": wb.LatentBO(n_startup=2, steps=10),
+    "RegularizedEvolution": wb.nas.RegularizedEvolution(population=2),
 }
 
 

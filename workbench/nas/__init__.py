@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workbench.nas.cells import NANO, NASBENCH201, CellSpace
     from workbench.nas.data import Data, digits, mnist1d, of_arrays
+    from workbench.nas.evolution import RegularizedEvolution
     from workbench.nas.relaxation import Relaxation
     from workbench.nas.supernet import Supernet
 
 _HOME = {
     "CellSpace": "cells", "NANO": "cells", "NASBENCH201": "cells",
     "Data": "data", "digits": "data", "mnist1d": "data", "of_arrays": "data",
+    "RegularizedEvolution": "evolution",
     "Relaxation": "relaxation",
     "Supernet": "supernet",
 }
@@ -24,6 +26,7 @@ _HOME = {
 __all__ = [
     "NANO", "NASBENCH201", "CellSpace",
     "Data", "digits", "mnist1d", "of_arrays",
+    "RegularizedEvolution",
     "Relaxation",
     "Supernet",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -27,7 +28,7 @@ from workbench.search.quasi_random import QuasiRandom
 from workbench.search.random import Random
 from workbench.search.rf_bo import RFBO
 from workbench.search.tpe import TPE
-from workbench.space import Space
+from workbench.space import Choice, Space
 
 ALGORITHMS: dict[str, type[Any]] = {c.__name__: c for c in (
     GPBO, RFBO, TPE, CMAES, Random, Grid, QuasiRandom, Genetic, DifferentialEvolution, ParticleSwarm, NSGA2, EHVI,
@@ -61,16 +62,24 @@ LABELLED: dict[str, Algorithm] = {
     "Halton": QuasiRandom("halton"),
 }
 
+# A layer above has algorithms too. Its catalogue is looked up by name, so that this layer imports nothing of it: run files name
+# these algorithms like all others, and are opened where nobody has imported workbench.nas.
+_nas = import_module("workbench.nas.catalogue")
+ALGORITHMS |= {type(a).__name__: type(a) for a in _nas.LABELLED.values()}
+LABELLED |= _nas.LABELLED
 
 FOR_BUDGETS, FOR_LOSSES = ("TPE · all budgets", "BOHB"), ("NSGA-II", "GP · expected hypervolume")
-NEED_TORCH = (DNGO, BOHAMIANN, LatentBO)
+FOR_CHOICES = tuple(_nas.LABELLED)  # searches for architectures
+NEED_TORCH = (DNGO, BOHAMIANN, LatentBO, *_nas.NEED_TORCH)
 
 
 def offered(space: Space, *, n_losses: int = 1, scheduled: bool = False) -> list[str]:
     """Name the algorithms that make sense for a run: for so many losses, with a scheduler or without, with what is installed."""
     torch, out = has_torch(), []
+    choices = all(isinstance(space[name], Choice) for name in space)
     for text, algorithm in LABELLED.items():
         other = (refusal(algorithm, n_losses) or (text in FOR_BUDGETS and not scheduled) or (text in FOR_LOSSES and n_losses == 1)
+                 or (text in FOR_CHOICES and not choices)
                  or (isinstance(algorithm, NEED_TORCH) and not torch)
                  or (isinstance(algorithm, Fabolas) and algorithm.share not in space.names))
         if not other:
@@ -107,10 +116,11 @@ def knows(algorithm: Any) -> bool:
 def code(algorithm: Any, module: str = "") -> str:
     """Write one of ours as code with the arguments that differ from the defaults: ``GPBO(acquisition='ei')``.
 
-    ``module`` comes before each name, such as ``"wb."``.
+    ``module`` comes before each name, such as ``"wb."`` (and after it ``"nas."`` before those of that package).
     """
     parts = (f"{k}={code(v, module) if knows(v) else repr(v)}" for k, v in _changed(algorithm).items())
-    return f"{module}{type(algorithm).__name__}({', '.join(parts)})"
+    inside = "nas." if module and type(algorithm).__module__.startswith("workbench.nas.") else ""
+    return f"{module}{inside}{type(algorithm).__name__}({', '.join(parts)})"
 
 
 def for_budgets(algorithm: Any) -> Any:
