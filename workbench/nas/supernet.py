@@ -12,8 +12,8 @@ search"; Liu, Simonyan & Yang 2019, "DARTS", eq. 2.
 An architecture is the special case in which each row of ``m`` is one-hot; ``forward_one`` then computes its operations alone.
 
 The convolutions that leave one node have the same input. So they are one matrix product: the k neighbours of each position
-side by side (channels last), times a matrix whose columns are the channels of all their targets. Batch norm works channel by
-channel, so the fused product is the same function, several times as fast.
+side by side (channels last), times the edges' matrices side by side. Batch norm works channel by channel, so the fused product is
+the same function, several times as fast.
 
 Differences from the papers: one kind of cell, twice, instead of many; lines or small grids instead of images of 32 x 32. As in
 DARTS, batch norm uses the statistics of the batch, also for prediction, and has no scale and shift of its own: with one set of
@@ -152,16 +152,15 @@ class Supernet(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_classes, dtype=dtype))
 
     def shapes(self) -> dict[str, tuple[int, int]]:
-        """Shapes (inputs, outputs) of all weight matrices, in order; "cell1_0_conv3" leaves node 0 of the first cell."""
+        """Shapes (inputs, outputs) of all weight matrices, in order; "cell1_e01_conv3" is edge e01 of the first cell."""
         c, around = self.channels, 3 ** self._dim
         made = {"stem": (around * self.data_shape[-1], c)}
         for cell, width in ((1, c), (2, 2 * c)):
             if cell == 2:
                 made["reduction"] = (around * c, 2 * c)
-            for node, edges in self._leaving.items():
+            for edge in self.cells.names:
                 for operation, k in self._convs.items():
-                    if edges:
-                        made[f"cell{cell}_{node}_{operation}"] = (k ** self._dim * width, width * len(edges))
+                    made[f"cell{cell}_{edge}_{operation}"] = (k ** self._dim * width, width)
         made["head"] = (2 * c, self.n_classes)
         return made
 
@@ -252,14 +251,12 @@ class Supernet(nn.Module):
                 continue
             h = _sum(arriving[node])
             for operation, width in self._convs.items():
-                places = [q for q, e in enumerate(edges) if operation in on[e]]
-                if places:
-                    w = params[f"{name}_{node}_{operation}"]
-                    if len(places) < len(edges):                                # only the columns of their targets
-                        w = w.view(len(w), len(edges), c)[:, places].flatten(1)
-                    y = self._conv(h, w, width)
-                    for k, q in enumerate(places):
-                        add(edges[q], operation, y[..., k * c:(k + 1) * c])
+                used = [e for e in edges if operation in on[e]]
+                if used:
+                    w = torch.cat([params[f"{name}_{self.cells.names[e]}_{operation}"] for e in used], dim=1)
+                    y = self._conv(h, w, width)                                 # all at once
+                    for q, e in enumerate(used):
+                        add(e, operation, y[..., q * c:(q + 1) * c])
             for operation, width in self._pools.items():
                 used = [e for e in edges if operation in on[e]]
                 if used:
