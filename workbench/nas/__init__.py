@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from workbench.nas.cells import NANO, NASBENCH201, CellSpace
     from workbench.nas.data import Data, digits, mnist1d, of_arrays
     from workbench.nas.evolution import RegularizedEvolution
+    from workbench.nas.graph import Graph, GraphEdge, GraphNode
     from workbench.nas.relaxation import Relaxation
     from workbench.nas.supernet import Supernet
 
@@ -19,6 +20,7 @@ _HOME = {
     "CellSpace": "cells", "NANO": "cells", "NASBENCH201": "cells",
     "Data": "data", "digits": "data", "mnist1d": "data", "of_arrays": "data",
     "RegularizedEvolution": "evolution",
+    "Graph": "graph", "GraphEdge": "graph", "GraphNode": "graph",
     "Relaxation": "relaxation",
     "Supernet": "supernet",
 }
@@ -26,6 +28,7 @@ _HOME = {
 __all__ = [
     "NANO", "NASBENCH201", "CellSpace",
     "Data", "digits", "mnist1d", "of_arrays",
+    "Graph", "GraphEdge", "GraphNode",
     "RegularizedEvolution",
     "Relaxation",
     "Supernet",

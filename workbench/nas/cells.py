@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from workbench.errors import SpaceError
+from workbench.nas.graph import Graph, GraphEdge, GraphNode
 from workbench.space import Choice, Config, Space
 
 Architecture = tuple[str, ...]
@@ -115,6 +116,30 @@ class CellSpace:
                     parts.append(source if op == "skip" else f"({source})@{op}")
             said[j] = "+".join(sorted(parts)) if parts else NOTHING
         return said[self.n_nodes - 1]
+
+    # ---- as a drawing ------------------------------------------------------------------------------------------
+
+    def graph(self, architecture: Sequence[str] | Mapping[str, Any]) -> Graph:
+        """Return an architecture, or a configuration, as a graph with an edge for each of ``edges``, in their order."""
+        told = self.architecture(architecture) if isinstance(architecture, Mapping) else self.check(architecture)
+        edges = tuple(GraphEdge(i, j, op) for (i, j), op in zip(self.edges, told, strict=True))
+        return Graph(self.name, self._nodes, edges)
+
+    def supergraph(self) -> Graph:
+        """Return the graph with all operations on every edge, which a one-shot model holds: edge by edge, then by operation.
+
+        So ``Relaxation.weights.ravel()`` has a weight for each of its edges.
+        """
+        return Graph(self.name, self._nodes, tuple(GraphEdge(i, j, op) for i, j in self.edges for op in self.operations))
+
+    def chosen(self, architecture: Sequence[str]) -> tuple[bool, ...]:
+        """Say for each edge of ``supergraph()`` whether it belongs to an architecture."""
+        return tuple(op == kept for kept in self.check(architecture) for op in self.operations)
+
+    @property
+    def _nodes(self) -> tuple[GraphNode, ...]:
+        middle = (GraphNode(str(j)) for j in range(1, self.n_nodes - 1))
+        return GraphNode("input"), *middle, GraphNode("output")
 
 
 NANO = CellSpace("nano", 4, ("none", "skip", "conv3", "pool3"))
