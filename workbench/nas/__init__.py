@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from workbench.nas.cell_paths import n_paths, path_encoding
+    from workbench.nas.cell_size import Size, cell_size
     from workbench.nas.cells import NANO, NASBENCH201, CellSpace
     from workbench.nas.data import Data, digits, mnist1d, of_arrays
     from workbench.nas.evolution import RegularizedEvolution
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from workbench.nas.supernet import Supernet
 
 _HOME = {
+    "path_encoding": "cell_paths", "n_paths": "cell_paths",
+    "Size": "cell_size", "cell_size": "cell_size",
     "CellSpace": "cells", "NANO": "cells", "NASBENCH201": "cells",
     "Data": "data", "digits": "data", "mnist1d": "data", "of_arrays": "data",
     "RegularizedEvolution": "evolution",
@@ -29,8 +33,10 @@ __all__ = [
     "NANO", "NASBENCH201", "CellSpace",
     "Data", "digits", "mnist1d", "of_arrays",
     "Graph", "GraphEdge", "GraphNode",
+    "n_paths", "path_encoding",
     "RegularizedEvolution",
     "Relaxation",
+    "Size", "cell_size",
     "Supernet",
 ]
 

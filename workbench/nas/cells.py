@@ -7,10 +7,14 @@ searches a ``Space`` searches cells.
 from __future__ import annotations
 
 import itertools
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from workbench.errors import SpaceError
 from workbench.nas.graph import Graph, GraphEdge, GraphNode
@@ -18,6 +22,7 @@ from workbench.space import Choice, Config, Space
 
 Architecture = tuple[str, ...]
 Edge = tuple[int, int]
+MOST = 5_000_000  # architectures that are looked at one by one
 NOTHING = "#"  # canonical form of a node that no signal reaches
 
 
@@ -105,17 +110,122 @@ class CellSpace:
 
         A node is the sorted sum of its inputs; "none" adds nothing, "skip" adds the input itself. So dead edges, the order of a
         sum and the numbers of the nodes do not matter. "#" if nothing reaches the output.
+
+        Equal strings mean equal functions. The converse has one exception: a sum that a skip passes on into another sum is not
+        taken apart, so x + (y + z) and (x + y) + z are two forms (80 of the 951 of ``NANO``).
         """
-        said = {0: "0"}
-        operation = dict(zip(self.edges, self.check(architecture), strict=True))
+        return self._canonical(self.check(architecture))
+
+    def _canonical(self, architecture: Architecture) -> str:
+        said, edges = ["0"], iter(architecture)
         for j in range(1, self.n_nodes):
             parts = []
-            for i in range(j):
-                op, source = operation[i, j], said[i]
+            for source, op in zip(said, itertools.islice(edges, j), strict=True):
                 if op != "none" and source != NOTHING:
                     parts.append(source if op == "skip" else f"({source})@{op}")
-            said[j] = "+".join(sorted(parts)) if parts else NOTHING
-        return said[self.n_nodes - 1]
+            said.append("+".join(sorted(parts)) if parts else NOTHING)
+        return said[-1]
+
+    # ---- all of them ---------------------------------------------------------------------------------------------
+
+    def index(self, architecture: Sequence[str]) -> int:
+        """Return the place of an architecture in the order of ``iter(self)``."""
+        place = 0
+        for op in self.check(architecture):
+            place = place * len(self.operations) + self.operations.index(op)
+        return place
+
+    def at(self, index: int) -> Architecture:
+        """Return the architecture at a place: the way back from ``index``; SpaceError if there is no such place."""
+        if not 0 <= index < self.n_architectures:
+            raise SpaceError(f"{self.name} has the places 0 to {self.n_architectures - 1}, got {index!r}.")
+        digits = np.unravel_index(index, (len(self.operations),) * len(self.edges))
+        return tuple(self.operations[int(k)] for k in digits)
+
+    @cached_property
+    def _classes(self) -> tuple[dict[str, Architecture], Counter[str]]:
+        """For each canonical form its representative, and how many architectures have it."""
+        if self.n_architectures > MOST:
+            raise SpaceError(f"distinct cells are found by looking at all, at most {MOST} of them; {self.name} has "
+                             f"{self.n_architectures}. Draw some with sample and compare their canonical forms.")
+        kept: dict[str, tuple[int, Architecture]] = {}
+        count: Counter[str] = Counter()
+        for architecture in self:
+            form, n = self._canonical(architecture), len(self.edges) - architecture.count("none")
+            count[form] += 1
+            if form not in kept or n < kept[form][0]:
+                kept[form] = n, architecture
+        return {form: architecture for form, (_, architecture) in kept.items()}, count
+
+    def distinct(self) -> dict[str, Architecture]:
+        """Return for each canonical form an architecture that has it and the fewest edges; the first of several such.
+
+        All architectures are looked at once: half a second for 100,000 of them.
+
+        Raises
+        ------
+        SpaceError
+            If there are more than five million.
+        """
+        return dict(self._classes[0])
+
+    def count_distinct(self) -> int:
+        """Count the different cells."""
+        return len(self._classes[0])
+
+    def representative(self, architecture: Sequence[str]) -> Architecture:
+        """Return the architecture that stands for all that are equal to this one (see ``distinct``)."""
+        return self._classes[0][self.canonical(architecture)]
+
+    def n_equal(self, architecture: Sequence[str]) -> int:
+        """Count the architectures that are the same cell as this one, itself included."""
+        return self._classes[1][self.canonical(architecture)]
+
+    # ---- around one ------------------------------------------------------------------------------------------------
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draw an architecture, all equally likely: an operation for each edge."""
+        return tuple(self.operations[int(k)] for k in rng.integers(len(self.operations), size=len(self.edges)))
+
+    def neighbours(self, architecture: Sequence[str]) -> list[Architecture]:
+        """Return all architectures that differ in one edge, edge by edge."""
+        a = self.check(architecture)
+        return [(*a[:k], op, *a[k + 1:]) for k in range(len(a)) for op in self.operations if op != a[k]]
+
+    def mutate(self, architecture: Sequence[str], rng: np.random.Generator) -> Architecture:
+        """Give one edge, drawn at random, another operation: a neighbour, all equally likely (Real et al. 2019)."""
+        near = self.neighbours(architecture)
+        return near[int(rng.integers(len(near)))]
+
+    def live_edges(self, architecture: Sequence[str]) -> dict[Edge, str]:
+        """Return the edges, with their operations, through which the output hears of the input."""
+        alive = self.graph(architecture).alive
+        return {e: op for e, op, lives in zip(self.edges, architecture, alive, strict=True) if lives}
+
+    def paths(self, architecture: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return the operations along each way from input to output, shorter ways first; ways over "none" are none.
+
+        Two ways may have the same operations. See ``workbench.nas.cell_paths`` for the encoding made of them.
+        """
+        carries = {e: op for e, op in zip(self.edges, self.check(architecture), strict=True) if op != "none"}
+        to: list[list[tuple[str, ...]]] = [[()], *([] for _ in range(self.n_nodes - 1))]
+        for (i, j), op in carries.items():  # sorted by target, so what leads to i is complete
+            to[j] += [(*way, op) for way in to[i]]
+        return sorted(to[-1], key=lambda way: (len(way), [self.operations.index(op) for op in way]))
+
+    def biggest(self) -> Architecture:
+        """Return the architecture with the most parameters: the widest convolution on every edge.
+
+        Raises
+        ------
+        SpaceError
+            If no operation is called "conv" and a width, as "conv3" is.
+        """
+        widths = {op: int(match[1]) for op in self.operations if (match := re.fullmatch(r"conv(\d+)", op))}
+        if not widths:
+            raise SpaceError("the biggest cell has the widest convolution everywhere, but none of "
+                             f"{', '.join(self.operations)} is a convolution like conv3.")
+        return (max(widths, key=widths.__getitem__),) * len(self.edges)
 
     # ---- as a drawing ------------------------------------------------------------------------------------------
 
