@@ -9,20 +9,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from workbench.nas.bilevel import BilevelSettings
     from workbench.nas.cell_paths import n_paths, path_encoding
     from workbench.nas.cell_size import Size, cell_size
     from workbench.nas.cells import NANO, NASBENCH201, CellSpace
+    from workbench.nas.darts import DARTS
     from workbench.nas.data import Data, digits, mnist1d, of_arrays
+    from workbench.nas.derivation import strongest
     from workbench.nas.evolution import RegularizedEvolution
     from workbench.nas.graph import Graph, GraphEdge, GraphNode
     from workbench.nas.relaxation import Relaxation
     from workbench.nas.supernet import Supernet
 
 _HOME = {
+    "BilevelSettings": "bilevel",
     "path_encoding": "cell_paths", "n_paths": "cell_paths",
     "Size": "cell_size", "cell_size": "cell_size",
     "CellSpace": "cells", "NANO": "cells", "NASBENCH201": "cells",
+    "DARTS": "darts",
     "Data": "data", "digits": "data", "mnist1d": "data", "of_arrays": "data",
+    "strongest": "derivation",
     "RegularizedEvolution": "evolution",
     "Graph": "graph", "GraphEdge": "graph", "GraphNode": "graph",
     "Relaxation": "relaxation",
@@ -38,6 +44,9 @@ __all__ = [
     "Relaxation",
     "Size", "cell_size",
     "Supernet",
+    "DARTS",
+    "BilevelSettings",
+    "strongest",
 ]
 
 
@@ -45,7 +54,14 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first used."""
     if name not in _HOME:
         raise AttributeError(f"module 'workbench.nas' has no attribute {name!r}")
-    value = getattr(import_module(f"workbench.nas.{_HOME[name]}"), name)
+    try:
+        value = getattr(import_module(f"workbench.nas.{_HOME[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name == "torch":
+            from workbench.models.neural.extra import require_torch
+
+            require_torch(f"workbench.nas.{name}")
+        raise
     globals()[name] = value
     return value
 
