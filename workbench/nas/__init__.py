@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     from workbench.nas.cell_size import Size, cell_size
     from workbench.nas.cells import NANO, NASBENCH201, CellSpace
     from workbench.nas.darts import DARTS
+    from workbench.nas.controller import Controller
     from workbench.nas.data import Data, digits, mnist1d, of_arrays
     from workbench.nas.derivation import strongest
     from workbench.nas.evolution import RegularizedEvolution
     from workbench.nas.graph import Graph, GraphEdge, GraphNode
+    from workbench.nas.reinforce import Reinforce
+    from workbench.nas.morphism import MorphNet
+    from workbench.nas.net_changes import Morphism, random_morphism
+    from workbench.nas.net_plan import Layer, NetPlan
     from workbench.nas.relaxation import Relaxation
     from workbench.nas.supernet import Supernet
 
@@ -29,8 +34,11 @@ _HOME = {
     "DARTS": "darts",
     "Data": "data", "digits": "data", "mnist1d": "data", "of_arrays": "data",
     "strongest": "derivation",
-    "RegularizedEvolution": "evolution",
+    "RegularizedEvolution": "evolution", "Reinforce": "reinforce", "Controller": "controller",
     "Graph": "graph", "GraphEdge": "graph", "GraphNode": "graph",
+    "MorphNet": "morphism",
+    "Morphism": "net_changes", "random_morphism": "net_changes",
+    "Layer": "net_plan", "NetPlan": "net_plan",
     "Relaxation": "relaxation",
     "Supernet": "supernet",
 }
@@ -40,7 +48,8 @@ __all__ = [
     "Data", "digits", "mnist1d", "of_arrays",
     "Graph", "GraphEdge", "GraphNode",
     "n_paths", "path_encoding",
-    "RegularizedEvolution",
+    "Controller", "RegularizedEvolution", "Reinforce",
+    "Layer", "MorphNet", "Morphism", "NetPlan", "random_morphism",
     "Relaxation",
     "Size", "cell_size",
     "Supernet",
