@@ -6,10 +6,14 @@ All can be made and listed without torch. They are offered where every parameter
 from __future__ import annotations
 
 from workbench.history import Algorithm
+from workbench.nas.controller import Controller
 from workbench.nas.evolution import RegularizedEvolution
+from workbench.nas.reinforce import Reinforce
 
 LABELLED: dict[str, Algorithm] = {
     "Regularised evolution": RegularizedEvolution(),
     "Evolution · the worst dies": RegularizedEvolution(ageing=False),
+    "REINFORCE": Reinforce(),
+    "REINFORCE · LSTM controller": Controller(),
 }
-NEED_TORCH: tuple[type[object], ...] = ()
+NEED_TORCH: tuple[type[object], ...] = (Controller,)
