@@ -327,7 +327,7 @@ input(); run.stop().wait(10); print(run.n_done, flush=True); input()
 def test_starting_what_another_kernel_has_opened_meanwhile_is_refused(tmp_path):
     r = run(name="r", n_trials=3)
     process = child('r = wb.open("r", objective=f); print(r.state, flush=True); input()', tmp_path)
-    assert process.stdout.readline() == "ready\n"
+    assert process.stdout.readline() == "done\n"
     with pytest.raises(wb.RunError, match="another process"):
         r.start()
     process.communicate("\n")

@@ -302,6 +302,8 @@ def _reopen(study: optuna.Study, name: str, where: str, objective: Objective | N
                              settings.budgets)
     if objective is not None and any(v is not None for v in changes.values()):
         run.configure(**changes)
+    if run.n_trials is not None and run.n_done >= run.n_trials:
+        run._set("done", run.detail)
     return run
 
 

@@ -7,7 +7,7 @@ from itertools import combinations, islice, product
 from typing import Any
 
 from workbench.errors import SpaceError
-from workbench.space import Choice, Config, Param, Space
+from workbench.space import Choice, Config, Float, Param, Space
 
 MAX_TRIED = 10_000
 
@@ -34,10 +34,14 @@ def default_config(space: Space) -> Config:
 
 
 def default_value(p: Param) -> Any:
-    """Return the given default, else the middle of a range, the first option of a choice."""
+    """Return the given default, else the middle of a range (to twelve digits), the first option of a choice."""
     if p.default is not None:
         return p.default
-    return p.options[0] if isinstance(p, Choice) else p.from_unit(0.5)
+    if isinstance(p, Choice):
+        return p.options[0]
+    middle = p.from_unit(0.5)
+    rounded = float(f"{middle:.12g}")  # the middle of 1e-5 and 1e-1 on a log scale is 0.001, not 0.0010000000000000002
+    return rounded if isinstance(p, Float) and p.step is None and p.low <= rounded <= p.high else middle
 
 
 def _neighbours(space: Space) -> Iterator[Config]:

@@ -38,6 +38,7 @@ from workbench.importance.surrogate import N_TREES, Surrogate, complete, why_ina
 from workbench.pictures import picture
 from workbench.space import Array, Choice, Config, Space
 
+ROUNDING = 1e-12  # of a loss: what a float keeps, with some room
 GRID = 32  # points along each parameter of a pair; fewer where it has fewer levels
 N_RANDOM = 4096  # configurations drawn for the search over all parameters
 N_STARTS = 8  # the best of them, each improved one parameter at a time
@@ -280,17 +281,22 @@ def _tune(f: Surrogate, u: Array, rng: np.random.Generator, *, pairs: bool) -> _
     starts = [u]
     for i in np.flatnonzero(active).tolist():
         tuned[i], low = f.line(u, i).best(u[i])
-        single[i] = max(before - low, 0.0)
+        single[i] = _gained(before, low)
         starts.append(_with(u, {i: tuned[i]}))
     for i, j in combinations(range(d), 2) if pairs else ():
         both = _best_pair(f, u, i, j, tuned)
         if both is not None:
             starts.append(both)
             one = np.nanmax([single[i], single[j], 0.0])  # also where rounding says otherwise
-            double[i, j] = double[j, i] = max(before - f.loss(both), one)
+            double[i, j] = double[j, i] = max(_gained(before, f.loss(both)), one)
     best, low = least(f, starts, rng)
-    total = float(np.max([before - low, np.nanmax(single, initial=0.0), np.nanmax(double, initial=0.0)]))
+    total = float(np.max([_gained(before, low), np.nanmax(single, initial=0.0), np.nanmax(double, initial=0.0)]))
     return _Tuned(single, tuned, double, total, f.space.snap(best[None])[0])
+
+
+def _gained(before: float, after: float) -> float:
+    """Return by how much a loss has fallen; what is only rounding is nothing."""
+    return before - after if before - after > ROUNDING * (abs(before) + abs(after)) else 0.0
 
 
 def _with(u: Array, values: Mapping[int, float]) -> Array:

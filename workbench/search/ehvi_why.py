@@ -15,6 +15,7 @@ from workbench.models.pareto import hypervolume
 from workbench.search.ehvi_belief import FrontBelief
 from workbench.search.gp_posterior import N_POSTERIOR
 from workbench.search.surrogate_why import N_SHOWN
+from workbench.search.wording import about
 from workbench.space import Array, Space
 
 
@@ -66,7 +67,7 @@ class EHVIExplanation(Explanation):
 
     def summary(self) -> str:
         """Say in one plain sentence why this point was chosen."""
-        losses = ", ".join(f"{a:.3g} ± {s:.2g}" for a, s in zip(self.predicted, self.predicted_sd, strict=True))
+        losses = ", ".join(about(a, s) for a, s in zip(self.predicted, self.predicted_sd, strict=True))
         K = len(self.front)
         share = (f"{percent(self.gain)} of what the present front ({K} trial{'s' * (K != 1)}) dominates" if K else
                  "where no trial has worked yet")

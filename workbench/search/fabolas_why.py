@@ -13,6 +13,7 @@ from workbench.search.fabolas_belief import SubsetBelief, seconds_of
 from workbench.search.fabolas_maximise import GainPerSecond
 from workbench.search.gp_candidates import keys
 from workbench.search.shares import Share
+from workbench.search.wording import about
 from workbench.space import Array
 
 N_CURVE = 17  # positions of the share at which an explanation keeps the gain
@@ -99,8 +100,8 @@ class FabolasExplanation(Explanation):
                  f"{self.gain:.2g} of {self.entropy:.2g} bits{took}, on {on}.")
         if self.note:
             tells = self.note
-        text = (f"{tells} Predicted on all the data: {self.predicted:.3g} ± {self.predicted_sd:.2g}; "
-                f"best so far {self.incumbent_loss:.3g} ± {self.incumbent_sd:.2g}.")
+        text = (f"{tells} Predicted on all the data: {about(self.predicted, self.predicted_sd)}; "
+                f"best so far {about(self.incumbent_loss, self.incumbent_sd)}.")
         if self.n_pending:
             text += f" {self.n_pending} running trial{'s were' if self.n_pending > 1 else ' was'} taken into account."
         return text

@@ -44,6 +44,7 @@ from workbench.search.rf_belief import ForestBelief, believe
 from workbench.search.rf_maximise import N_TRIALS, Score, challengers, ranked
 from workbench.search.surrogate_why import SurrogateExplanation, decided
 from workbench.search.untried import at_random, draw_fresh, tried
+from workbench.search.wording import about
 from workbench.space import Array
 
 
@@ -77,7 +78,7 @@ class RFExplanation(SurrogateExplanation):
         if not self.interleaved:
             return super(RFExplanation, self).summary()
         return (f"Interleaved at random, as some trials are, so that no region stays unseen; the forest predicts "
-                f"{self.predicted:.3g} ± {self.predicted_sd:.2g} here, best so far {self.best_loss:.3g}.")
+                f"{about(self.predicted, self.predicted_sd)} here, best so far {self.best_loss:.3g}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from workbench.history import Explanation, History
 from workbench.models.acquisition import ALL_LABELS, AcquisitionName, SampledName, acquisition, is_sampled
+from workbench.search.wording import about
 from workbench.space import Array, Choice, Space
 
 N_SHOWN = 5  # candidates kept in an explanation
@@ -106,8 +107,8 @@ class SurrogateExplanation(Explanation):
 
     def summary(self) -> str:
         """Say in one plain sentence why this point was chosen."""
-        text = (f"{ALL_LABELS[self.acquisition]} was highest here: predicted {self.predicted:.3g} ± "
-                f"{self.predicted_sd:.2g}, best so far {self.best_loss:.3g}.")
+        text = (f"{ALL_LABELS[self.acquisition]} was highest here: predicted "
+                f"{about(self.predicted, self.predicted_sd)}, best so far {self.best_loss:.3g}.")
         if self.n_pending:
             text += f" {self.n_pending} running trial{'s were' if self.n_pending > 1 else ' was'} taken into account."
         return f"{self.note} {text}".strip()
