@@ -35,6 +35,7 @@ ALGORITHMS = {
     "ParticleSwarm": wb.ParticleSwarm(swarm_size=2),
     "GPBO": wb.GPBO(n_startup=2),
     "RFBO": wb.RFBO(n_startup=2),
+    "ArcGP": wb.nas.ArcGP(n_startup=2),
     "DNGO": wb.DNGO(n_startup=2, n_networks=2, steps=10),
     "BOHAMIANN": wb.BOHAMIANN(n_startup=2, n_steps=20, n_chains=2),
     "LatentBO": wb.LatentBO(n_startup=2, steps=10),

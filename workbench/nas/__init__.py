@@ -9,30 +9,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from workbench.nas.arc_kernel import ArcGP
     from workbench.nas.bilevel import BilevelSettings
     from workbench.nas.cell_paths import n_paths, path_encoding
     from workbench.nas.cell_size import Size, cell_size
     from workbench.nas.cells import NANO, NASBENCH201, CellSpace
-    from workbench.nas.darts import DARTS
     from workbench.nas.controller import Controller
+    from workbench.nas.darts import DARTS
     from workbench.nas.data import Data, digits, mnist1d, of_arrays
     from workbench.nas.derivation import strongest
     from workbench.nas.evolution import RegularizedEvolution
     from workbench.nas.graph import Graph, GraphEdge, GraphNode
-    from workbench.nas.reinforce import Reinforce
     from workbench.nas.morphism import MorphNet
     from workbench.nas.net_changes import Morphism, random_morphism
     from workbench.nas.net_plan import Layer, NetPlan
+    from workbench.nas.networks import CellNetwork, build
+    from workbench.nas.reinforce import Reinforce
     from workbench.nas.relaxation import Relaxation
     from workbench.nas.supernet import Supernet
 
 _HOME = {
+    "ArcGP": "arc_kernel",
     "BilevelSettings": "bilevel",
     "path_encoding": "cell_paths", "n_paths": "cell_paths",
     "Size": "cell_size", "cell_size": "cell_size",
     "CellSpace": "cells", "NANO": "cells", "NASBENCH201": "cells",
     "DARTS": "darts",
     "Data": "data", "digits": "data", "mnist1d": "data", "of_arrays": "data",
+    "CellNetwork": "networks", "build": "networks",
     "strongest": "derivation",
     "RegularizedEvolution": "evolution", "Reinforce": "reinforce", "Controller": "controller",
     "Graph": "graph", "GraphEdge": "graph", "GraphNode": "graph",
@@ -44,8 +48,10 @@ _HOME = {
 }
 
 __all__ = [
+    "ArcGP",
     "NANO", "NASBENCH201", "CellSpace",
     "Data", "digits", "mnist1d", "of_arrays",
+    "CellNetwork", "build",
     "Graph", "GraphEdge", "GraphNode",
     "n_paths", "path_encoding",
     "Controller", "RegularizedEvolution", "Reinforce",

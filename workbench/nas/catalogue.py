@@ -1,19 +1,31 @@
 """The algorithms of this package by name, for the one catalogue of all (``workbench.search.catalogue``, which looks here).
 
-All can be made and listed without torch. They are offered where every parameter is a choice.
+All can be made and listed without torch. ``suits`` says where they are offered: most where every parameter is a choice.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from workbench.history import Algorithm
+from workbench.nas.arc_kernel import ArcGP
 from workbench.nas.controller import Controller
 from workbench.nas.evolution import RegularizedEvolution
 from workbench.nas.reinforce import Reinforce
+from workbench.space import Choice, Space
 
 LABELLED: dict[str, Algorithm] = {
     "Regularised evolution": RegularizedEvolution(),
     "Evolution · the worst dies": RegularizedEvolution(ageing=False),
+    "GP · arc kernel": ArcGP(),
     "REINFORCE": Reinforce(),
     "REINFORCE · LSTM controller": Controller(),
 }
 NEED_TORCH: tuple[type[object], ...] = (Controller,)
+
+
+def suits(algorithm: Any, space: Space) -> bool:
+    """Whether an algorithm of this package makes sense in a space, so that a panel should offer it."""
+    if isinstance(algorithm, ArcGP):  # for parameters that come and go
+        return any(column.parents for column in space.columns)
+    return all(isinstance(space[name], Choice) for name in space)

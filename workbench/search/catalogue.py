@@ -28,7 +28,7 @@ from workbench.search.quasi_random import QuasiRandom
 from workbench.search.random import Random
 from workbench.search.rf_bo import RFBO
 from workbench.search.tpe import TPE
-from workbench.space import Choice, Space
+from workbench.space import Space
 
 ALGORITHMS: dict[str, type[Any]] = {c.__name__: c for c in (
     GPBO, RFBO, TPE, CMAES, Random, Grid, QuasiRandom, Genetic, DifferentialEvolution, ParticleSwarm, NSGA2, EHVI,
@@ -69,17 +69,15 @@ ALGORITHMS |= {type(a).__name__: type(a) for a in _nas.LABELLED.values()}
 LABELLED |= _nas.LABELLED
 
 FOR_BUDGETS, FOR_LOSSES = ("TPE · all budgets", "BOHB"), ("NSGA-II", "GP · expected hypervolume")
-FOR_CHOICES = tuple(_nas.LABELLED)  # searches for architectures
 NEED_TORCH = (DNGO, BOHAMIANN, LatentBO, *_nas.NEED_TORCH)
 
 
 def offered(space: Space, *, n_losses: int = 1, scheduled: bool = False) -> list[str]:
     """Name the algorithms that make sense for a run: for so many losses, with a scheduler or without, with what is installed."""
     torch, out = has_torch(), []
-    choices = all(isinstance(space[name], Choice) for name in space)
     for text, algorithm in LABELLED.items():
         other = (refusal(algorithm, n_losses) or (text in FOR_BUDGETS and not scheduled) or (text in FOR_LOSSES and n_losses == 1)
-                 or (text in FOR_CHOICES and not choices)
+                 or (text in _nas.LABELLED and not _nas.suits(algorithm, space))
                  or (isinstance(algorithm, NEED_TORCH) and not torch)
                  or (isinstance(algorithm, Fabolas) and algorithm.share not in space.names))
         if not other:

@@ -1,18 +1,22 @@
-"""Where is log-EI of a neural surrogate highest? Candidates everywhere and near the best; climbing from the best of them.
+"""Where is log-EI of a smooth surrogate highest? Candidates everywhere and near the best; climbing from the best of them.
 
-Like gp_maximise.py, without length-scales: networks have none. Spaces of up to 4096 configurations are searched whole.
+Like gp_maximise.py, without length-scales: networks have none. What knows its gradients can be climbed here, the arc kernel
+too. Spaces of up to 4096 configurations are searched whole.
 """
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import fmin_l_bfgs_b
 
 from workbench.history import History
 from workbench.models.acquisition import climbable, log_expected_improvement
 from workbench.search.gp_candidates import all_configs, keys, mutations, sobol, spread, untried
 from workbench.search.gp_maximise import step_to_neighbours
-from workbench.search.nn_belief import NeuralBelief
+from workbench.search.surrogate_why import Incumbents
 from workbench.space import Array, Space
 
 N_SPREAD = 1024
@@ -22,12 +26,43 @@ N_STARTS = 6
 ROUNDS = 2
 
 
-def log_ei(belief: NeuralBelief, x: Array, best: float) -> Array:
+class Coordinates(Protocol):
+    """What a belief is a smooth function of."""
+
+    @property
+    def floats(self) -> NDArray[np.intp]:
+        """Columns of the space that are continuous."""
+        ...
+
+    @property
+    def float_features(self) -> NDArray[np.intp]:
+        """Their features, in the same order: the unit values themselves."""
+        ...
+
+    def __call__(self, x: Array) -> Array:
+        """Turn rows of the unit cube into features that can be changed."""
+        ...
+
+
+class Smooth(Incumbents, Protocol):
+    """A belief that knows its gradients."""
+
+    @property
+    def features(self) -> Coordinates:
+        """Between points and features."""
+        ...
+
+    def predict_with_gradient(self, Z: Array) -> tuple[Array, Array, Array, Array]:
+        """Return mean and deviation at features (m, F), and their gradients by them, (m, F)."""
+        ...
+
+
+def log_ei(belief: Smooth, x: Array, best: float) -> Array:
     """Value at rows of the unit cube, shape (m,)."""
     return log_expected_improvement(*belief.predict(x), best) if len(x) else np.empty(0)
 
 
-def climb(belief: NeuralBelief, x: Array, best: float) -> Array:
+def climb(belief: Smooth, x: Array, best: float) -> Array:
     """Move the active continuous parameters of all rows uphill, together, by L-BFGS-B within the cube."""
     columns = belief.features.floats
     free = ~np.isnan(x[:, columns])  # (k, n_floats)
@@ -51,7 +86,7 @@ def climb(belief: NeuralBelief, x: Array, best: float) -> Array:
     return moved
 
 
-def refine(belief: NeuralBelief, x: Array, best: float, space: Space, rng: np.random.Generator) -> Array:
+def refine(belief: Smooth, x: Array, best: float, space: Space, rng: np.random.Generator) -> Array:
     """Climb from the rows of x, alternating continuous ascent and discrete steps; none gets worse."""
     scores = log_ei(belief, x, best)
     for _ in range(ROUNDS):
@@ -63,7 +98,7 @@ def refine(belief: NeuralBelief, x: Array, best: float, space: Space, rng: np.ra
     return x
 
 
-def maximise(belief: NeuralBelief, history: History, rng: np.random.Generator) -> tuple[Array, Array]:
+def maximise(belief: Smooth, history: History, rng: np.random.Generator) -> tuple[Array, Array]:
     """Return untried allowed points and their values, the best first; possibly none."""
     space, best = history.space, belief.best
     x = all_configs(space)
