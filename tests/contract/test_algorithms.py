@@ -25,7 +25,7 @@ ALGORITHMS = {"random": wb.Random(), "grid": wb.Grid(k=5), "gp": wb.GPBO(n_start
               "fine grid": wb.Grid(k=2, refine=True), "sobol": wb.QuasiRandom(), "halton": wb.QuasiRandom("halton"),
               "regularised evolution": wb.nas.RegularizedEvolution(population=4),
               "the worst dies": wb.nas.RegularizedEvolution(population=4, ageing=False),
-              "reinforce": wb.nas.Reinforce(), "controller": wb.nas.Controller(hidden=6, layers=1)}
+              "random cells": wb.nas.RandomCells(), "reinforce": wb.nas.Reinforce(), "controller": wb.nas.Controller(hidden=6, layers=1)}
 SPACES = {
     "floats": wb.Space(x=wb.Float(0, 1), lr=wb.Float(1e-5, 1, log=True)),
     "mixed": wb.Space(x=wb.Float(0, 1, step=0.05), n=wb.Int(1, 300, log=True), c=wb.Choice("a", None, True, 3),

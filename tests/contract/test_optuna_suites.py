@@ -40,6 +40,7 @@ ALGORITHMS = {
     "BOHAMIANN": wb.BOHAMIANN(n_startup=2, n_steps=20, n_chains=2),
     "LatentBO": wb.LatentBO(n_startup=2, steps=10),
     "RegularizedEvolution": wb.nas.RegularizedEvolution(population=2),
+    "RandomCells": wb.nas.RandomCells(),
     "Reinforce": wb.nas.Reinforce(),
     "Controller": wb.nas.Controller(hidden=6, layers=1),
 }

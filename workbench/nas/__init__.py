@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from workbench.nas.net_changes import Morphism, random_morphism
     from workbench.nas.net_plan import Layer, NetPlan
     from workbench.nas.networks import CellNetwork, build
+    from workbench.nas.random_search import RandomCells
     from workbench.nas.reinforce import Reinforce
     from workbench.nas.relaxation import Relaxation
+    from workbench.nas.simulation import Simulated, Simulator, simulate
     from workbench.nas.supernet import Supernet
 
 _HOME = {
@@ -39,6 +41,7 @@ _HOME = {
     "CellNetwork": "networks", "build": "networks",
     "strongest": "derivation",
     "RegularizedEvolution": "evolution", "Reinforce": "reinforce", "Controller": "controller",
+    "RandomCells": "random_search", "Simulated": "simulation", "Simulator": "simulation", "simulate": "simulation",
     "Graph": "graph", "GraphEdge": "graph", "GraphNode": "graph",
     "MorphNet": "morphism",
     "Morphism": "net_changes", "random_morphism": "net_changes",
@@ -54,7 +57,7 @@ __all__ = [
     "CellNetwork", "build",
     "Graph", "GraphEdge", "GraphNode",
     "n_paths", "path_encoding",
-    "Controller", "RegularizedEvolution", "Reinforce",
+    "Controller", "RandomCells", "RegularizedEvolution", "Reinforce", "Simulated", "Simulator", "simulate",
     "Layer", "MorphNet", "Morphism", "NetPlan", "random_morphism",
     "Relaxation",
     "Size", "cell_size",

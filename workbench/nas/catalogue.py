@@ -11,6 +11,7 @@ from workbench.history import Algorithm
 from workbench.nas.arc_kernel import ArcGP
 from workbench.nas.controller import Controller
 from workbench.nas.evolution import RegularizedEvolution
+from workbench.nas.random_search import RandomCells
 from workbench.nas.reinforce import Reinforce
 from workbench.space import Choice, Space
 
@@ -18,6 +19,7 @@ LABELLED: dict[str, Algorithm] = {
     "Regularised evolution": RegularizedEvolution(),
     "Evolution · the worst dies": RegularizedEvolution(ageing=False),
     "GP · arc kernel": ArcGP(),
+    "Random · no cell twice": RandomCells(),
     "REINFORCE": Reinforce(),
     "REINFORCE · LSTM controller": Controller(),
 }
