@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from workbench.nas.data import Data, digits, mnist1d, of_arrays
     from workbench.nas.derivation import strongest
     from workbench.nas.evolution import RegularizedEvolution
+    from workbench.nas.gdas import GDAS, SNAS
     from workbench.nas.graph import Graph, GraphEdge, GraphNode
     from workbench.nas.morphism import MorphNet
     from workbench.nas.net_changes import Morphism, random_morphism
     from workbench.nas.net_plan import Layer, NetPlan
     from workbench.nas.networks import CellNetwork, build
+    from workbench.nas.proxyless import ProxylessNAS, measured_latencies
     from workbench.nas.random_search import RandomCells
     from workbench.nas.reinforce import Reinforce
     from workbench.nas.relaxation import Relaxation
@@ -38,9 +40,11 @@ _HOME = {
     "CellSpace": "cells", "NANO": "cells", "NASBENCH201": "cells",
     "DARTS": "darts",
     "Data": "data", "digits": "data", "mnist1d": "data", "of_arrays": "data",
+    "GDAS": "gdas", "SNAS": "gdas",
     "CellNetwork": "networks", "build": "networks",
     "strongest": "derivation",
     "RegularizedEvolution": "evolution", "Reinforce": "reinforce", "Controller": "controller",
+    "ProxylessNAS": "proxyless", "measured_latencies": "proxyless",
     "RandomCells": "random_search", "Simulated": "simulation", "Simulator": "simulation", "simulate": "simulation",
     "Graph": "graph", "GraphEdge": "graph", "GraphNode": "graph",
     "MorphNet": "morphism",
@@ -65,6 +69,8 @@ __all__ = [
     "DARTS",
     "BilevelSettings",
     "strongest",
+    "GDAS", "SNAS",
+    "ProxylessNAS", "measured_latencies",
 ]
 
 

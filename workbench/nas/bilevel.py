@@ -150,15 +150,16 @@ class Bilevel:
         self.adam.step()
 
     def step_weights(self, loss: Tensor) -> float:
-        """Take a step of descent on this loss, with the gradient clipped; returns the loss.
+        """Take a step of descent on this loss; returns the loss."""
+        self.descend(torch.autograd.grad(loss, self.w, allow_unused=True))
+        return float(loss.detach())
 
-        Weights that had no part in the loss stay as they are: no momentum, no decay.
-        """
-        for p, g in zip(self.w, torch.autograd.grad(loss, self.w, allow_unused=True), strict=True):
+    def descend(self, grads: Sequence[Tensor | None]) -> None:
+        """Take a step with these gradients, clipped. Weights that have none stay as they are: no momentum, no decay."""
+        for p, g in zip(self.w, grads, strict=True):
             p.grad = g
         torch.nn.utils.clip_grad_norm_(self.w, self.settings.clip)
         self.descent.step()
-        return float(loss.detach())
 
     def accuracy(self, mixing: Tensor) -> tuple[float, float]:
         """Validation accuracy and loss with these mixing weights; one-hot rows are an architecture."""
