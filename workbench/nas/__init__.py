@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from workbench.nas.darts import DARTS
     from workbench.nas.data import Data, digits, mnist1d, of_arrays
     from workbench.nas.derivation import strongest
+    from workbench.nas.enas import ENAS
     from workbench.nas.evolution import RegularizedEvolution
     from workbench.nas.gdas import GDAS, SNAS
     from workbench.nas.graph import Graph, GraphEdge, GraphNode
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
     from workbench.nas.net_changes import Morphism, random_morphism
     from workbench.nas.net_plan import Layer, NetPlan
     from workbench.nas.networks import CellNetwork, build
+    from workbench.nas.one_shot import PathDropout, RandomWeightSharing
     from workbench.nas.proxyless import ProxylessNAS, measured_latencies
     from workbench.nas.random_search import RandomCells
+    from workbench.nas.ranking import Ranking, agreement, beside_truth
     from workbench.nas.reinforce import Reinforce
     from workbench.nas.relaxation import Relaxation
     from workbench.nas.simulation import Simulated, Simulator, simulate
+    from workbench.nas.smash import SMASH
     from workbench.nas.supernet import Supernet
 
 _HOME = {
@@ -52,6 +56,8 @@ _HOME = {
     "Layer": "net_plan", "NetPlan": "net_plan",
     "Relaxation": "relaxation",
     "Supernet": "supernet",
+    "ENAS": "enas", "SMASH": "smash", "PathDropout": "one_shot", "RandomWeightSharing": "one_shot",
+    "Ranking": "ranking", "agreement": "ranking", "beside_truth": "ranking",
 }
 
 __all__ = [
@@ -66,6 +72,7 @@ __all__ = [
     "Relaxation",
     "Size", "cell_size",
     "Supernet",
+    "ENAS", "PathDropout", "RandomWeightSharing", "Ranking", "SMASH", "agreement", "beside_truth",
     "DARTS",
     "BilevelSettings",
     "strongest",

@@ -200,7 +200,7 @@ class Supernet(nn.Module):
 
         Raises
         ------
-        SpaceError
+        ValueError
             If mixing weights or examples have another shape.
         """
         self._check(x, weights, active)
@@ -215,11 +215,11 @@ class Supernet(nn.Module):
     def _check(self, x: Tensor, weights: Tensor | None, active: Active | None) -> None:
         shape = (len(self.cells.edges), len(self.cells.operations))
         if weights is not None and tuple(weights.shape) != shape:
-            raise SpaceError(f"mixing weights of {self.cells.name} have the shape {shape}, got {tuple(weights.shape)}.")
+            raise ValueError(f"mixing weights of {self.cells.name} have the shape {shape}, got {tuple(weights.shape)}.")
         if active is not None and len(active) != shape[0]:
-            raise SpaceError(f"{self.cells.name} has {shape[0]} edges, got active operations for {len(active)}.")
+            raise ValueError(f"{self.cells.name} has {shape[0]} edges, got active operations for {len(active)}.")
         if tuple(x.shape[1:]) != self.data_shape:
-            raise SpaceError(f"examples have the shape {self.data_shape}, channels last, got {tuple(x.shape[1:])}.")
+            raise ValueError(f"examples have the shape {self.data_shape}, channels last, got {tuple(x.shape[1:])}.")
 
     def _needed(self, active: Active) -> list[set[str]]:
         """Leave out operations from whose end the output is not reached, and "none"."""
