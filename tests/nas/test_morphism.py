@@ -184,6 +184,13 @@ def test_many_copies_share_by_their_number_and_noise_sums_to_zero_over_them():
     assert 0.3 * float(W.std()) < float(spread.std()) < 0.6 * float(W.std())  # half, less what the sums take
 
 
+def test_noise_parts_the_copies_of_a_single_weight_too():
+    new = mo.wider(network(0, (1, 1)), "b1", 2, noise=0.1)
+    a, b = new.block("b2").W[0].tolist()
+    assert a != b
+    assert a + b == pytest.approx(network(0, (1, 1)).block("b2").W.item())
+
+
 def test_a_larger_kernel_has_the_old_one_in_its_middle():
     net = network(dims=2)
     new = mo.larger_kernel(net, "b2", 7)
@@ -254,7 +261,7 @@ def test_copies_stay_copies_until_noise_breaks_the_symmetry():
     even, noisy = (mo.wider(net, "b1", 12, seed=3, noise=noise) for noise in (0.0, 0.1))
     assert mo.copies_apart(even, "b1", pairs) == mo.copies_apart(noisy, "b1", pairs) == 0
     even, noisy = trained(even, x, y, 30), trained(noisy, x, y, 30)
-    moved = float((even.block("b1").W[:6] - net.block("b1").W).abs().max())
+    moved = float((even.block("b1").W[:6] - net.block("b1").W).detach().abs().max())
     assert moved > 0.01
     assert mo.copies_apart(even, "b1", pairs) < 1e-12
     assert mo.copies_apart(noisy, "b1", pairs) > 0.01

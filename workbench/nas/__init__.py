@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workbench.nas.evolution import RegularizedEvolution
     from workbench.nas.gdas import GDAS, SNAS
     from workbench.nas.graph import Graph, GraphEdge, GraphNode
+    from workbench.nas.hill_climbing import HillClimbing
     from workbench.nas.morphism import MorphNet
     from workbench.nas.net_changes import Morphism, random_morphism
     from workbench.nas.net_plan import Layer, NetPlan
@@ -51,6 +52,7 @@ _HOME = {
     "ProxylessNAS": "proxyless", "measured_latencies": "proxyless",
     "RandomCells": "random_search", "Simulated": "simulation", "Simulator": "simulation", "simulate": "simulation",
     "Graph": "graph", "GraphEdge": "graph", "GraphNode": "graph",
+    "HillClimbing": "hill_climbing",
     "MorphNet": "morphism",
     "Morphism": "net_changes", "random_morphism": "net_changes",
     "Layer": "net_plan", "NetPlan": "net_plan",
@@ -68,7 +70,7 @@ __all__ = [
     "Graph", "GraphEdge", "GraphNode",
     "n_paths", "path_encoding",
     "Controller", "RandomCells", "RegularizedEvolution", "Reinforce", "Simulated", "Simulator", "simulate",
-    "Layer", "MorphNet", "Morphism", "NetPlan", "random_morphism",
+    "HillClimbing", "Layer", "MorphNet", "Morphism", "NetPlan", "random_morphism",
     "Relaxation",
     "Size", "cell_size",
     "Supernet",

@@ -275,7 +275,8 @@ def wider(net: MorphNet, at: str, width: int, *, noise: float = 0.0, seed: int =
         The network, a layer, and how many channels it shall have.
     noise
         Copies have the same gradients and would stay copies for ever. Noise in the weights that read them breaks the
-        symmetry: normal, with this share of those weights' own deviation, summing to zero over the copies of a channel.
+        symmetry: normal, with this share of those weights' own size (root of the mean square), summing to zero over the
+        copies of a channel.
     seed
         Of which channels are copied, and of the noise.
     """
@@ -337,7 +338,7 @@ def apply(net: MorphNet, change: Morphism, *, seed: int = 0, noise: float = 0.0,
         If the network's plan does not allow it.
     """
     if noise < 0:
-        raise SpaceError(f"noise is a share of the weights' deviation, at least 0, got {noise}. 0 leaves copies equal.")
+        raise SpaceError(f"noise is a share of the weights' size, at least 0, got {noise}. 0 leaves copies equal.")
     plan = change.planned(net.plan)
     new, old = _heir(net, plan, seed), net.state_dict()
     with torch.no_grad():
@@ -407,7 +408,7 @@ def _shared(W: Tensor, idx: Tensor, noise: float, generator: torch.Generator) ->
     count = count.to(W).view(1, -1, *(1,) * (W.ndim - 2))  # along the inputs
     W_new = W[:, idx] / count[:, idx]
     if noise:
-        drawn = torch.randn(W_new.shape, generator=generator, dtype=W.dtype) * noise * W.std()  # ~ N(0, (noise · sd)²)
+        drawn = torch.randn(W_new.shape, generator=generator, dtype=W.dtype) * noise * W.square().mean().sqrt()  # ~ N(0, (noise · size)²)
         mean = torch.zeros_like(W).index_add_(1, idx, drawn) / count
         W_new = W_new + drawn - mean[:, idx]
     return W_new
