@@ -33,9 +33,9 @@ def test_it_takes_the_steps_that_it_announces_and_keeps_the_best_of_its_draws(da
 def test_the_baseline_is_a_moving_average_of_the_rewards(data):
     strategy = ENAS(epochs=2, policy_updates=1, policy_draws=4, n_derived=4, channels=4)
     first, second, _ = strategy.steps(data)
-    assert first.metrics["baseline"] == pytest.approx(first.metrics["reward"])
-    expected = 0.95 * first.metrics["baseline"] + 0.05 * second.metrics["reward"]
-    assert second.metrics["baseline"] == pytest.approx(expected)
+    assert first.metrics["baseline_reward"] == pytest.approx(first.metrics["reward"])
+    expected = 0.95 * first.metrics["baseline_reward"] + 0.05 * second.metrics["reward"]
+    assert second.metrics["baseline_reward"] == pytest.approx(expected)
 
 
 def test_a_policy_that_does_not_learn_stays_undecided(data):

@@ -167,9 +167,9 @@ class ENAS:
                 entropies.append(sequences.entropy.mean().item())
             reward, entropy = mean(rewards), mean(entropies)
             why = believed(max(1, self.n_derived // 4))
-            yield StepTaken(epoch, {"train_loss": mean(losses), "valid_accuracy": mean(why.scores),
-                                    "best_accuracy": float(why.scores[0]), "reward": reward, "baseline": float(why.baseline),
-                                    "entropy": entropy, "cpu_s": process_time() - begin}, why)
+            metrics = {"train_loss": mean(losses), "valid_accuracy": mean(why.scores), "reward": reward,
+                       "best_shared_accuracy": float(why.scores[0]), "baseline_reward": float(why.baseline), "entropy": entropy}
+            yield StepTaken(epoch, {**metrics, "cpu_s": process_time() - begin}, why)
         why = believed(self.n_derived)
-        yield StepTaken(self.epochs, {"valid_accuracy": mean(why.scores), "best_accuracy": float(why.scores[0]),
+        yield StepTaken(self.epochs, {"valid_accuracy": mean(why.scores), "best_shared_accuracy": float(why.scores[0]),
                                       "cpu_s": process_time() - begin}, why)

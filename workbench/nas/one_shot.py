@@ -96,10 +96,10 @@ class PathDropout:
                 losses.append(shared.learn(shared.net.logits(shared.net.params, x, active=kept), y))
             why = ranking(cells, probes, shared.scores(probes))
             yield StepTaken(epoch, {"train_loss": mean(losses), "valid_accuracy": mean(why.scores),
-                                    "best_accuracy": float(why.scores[0]), "whole_accuracy": shared.whole_score(),
+                                    "best_shared_accuracy": float(why.scores[0]), "whole_net_accuracy": shared.whole_score(),
                                     "dropped": mean(progress * rates), "cpu_s": process_time() - begin}, why)
         why = _ranked(shared, rng, self.n_ranked)
-        yield StepTaken(self.epochs, {"valid_accuracy": mean(why.scores), "best_accuracy": float(why.scores[0]),
+        yield StepTaken(self.epochs, {"valid_accuracy": mean(why.scores), "best_shared_accuracy": float(why.scores[0]),
                                       "cpu_s": process_time() - begin}, why)
 
 
@@ -155,9 +155,9 @@ class RandomWeightSharing:
             losses = [shared.learn(shared.net.forward_one(x, draw(cells, rng)), y) for x, y in shared.batches()]
             why = ranking(cells, probes, shared.scores(probes))
             yield StepTaken(epoch, {"train_loss": mean(losses), "valid_accuracy": mean(why.scores),
-                                    "best_accuracy": float(why.scores[0]), "cpu_s": process_time() - begin}, why)
+                                    "best_shared_accuracy": float(why.scores[0]), "cpu_s": process_time() - begin}, why)
         why = _ranked(shared, rng, self.n_ranked)
-        yield StepTaken(self.epochs, {"valid_accuracy": mean(why.scores), "best_accuracy": float(why.scores[0]),
+        yield StepTaken(self.epochs, {"valid_accuracy": mean(why.scores), "best_shared_accuracy": float(why.scores[0]),
                                       "cpu_s": process_time() - begin}, why)
         retrained = np.full(len(why.ranked), np.nan)
         for place, architecture in enumerate(why.ranked[:self.n_retrained]):
