@@ -408,7 +408,8 @@ def _shared(W: Tensor, idx: Tensor, noise: float, generator: torch.Generator) ->
     count = count.to(W).view(1, -1, *(1,) * (W.ndim - 2))  # along the inputs
     W_new = W[:, idx] / count[:, idx]
     if noise:
-        drawn = torch.randn(W_new.shape, generator=generator, dtype=W.dtype) * noise * W.square().mean().sqrt()  # ~ N(0, (noise · size)²)
+        size = W.square().mean().sqrt()
+        drawn = noise * size * torch.randn(W_new.shape, generator=generator, dtype=W.dtype)  # ~ N(0, (noise · size)²)
         mean = torch.zeros_like(W).index_add_(1, idx, drawn) / count
         W_new = W_new + drawn - mean[:, idx]
     return W_new
