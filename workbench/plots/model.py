@@ -10,7 +10,9 @@ import numpy as np
 from workbench.history import Drawn, Explanation, History
 from workbench.losses import Goals
 from workbench.models.acquisition import ALL_LABELS
-from workbench.plots import evolution, whose
+from workbench.nas.evolution import EvolutionExplanation
+from workbench.nas.policy import PolicyExplanation
+from workbench.plots import evolution, nas_evolution, nas_policy, whose
 from workbench.plots import marks as m
 from workbench.plots.cma import cma
 from workbench.plots.figure import empty, safe
@@ -85,6 +87,12 @@ def model(history: History, why: Explanation | None, name: str, name_y: str | No
         case GeneticExplanation():
             lines = () if trials is None else evolution.descent(trials, history.space)
             return evolution.family(history, why, name, axis(history.space, name), lines=lines, sign=sign)
+        case EvolutionExplanation():
+            parents = {} if trials is None else nas_evolution.descent(trials, history.space)
+            return nas_evolution.tree(history, why, parents=parents, sign=sign)
+        case PolicyExplanation():
+            said = [] if trials is None else [t.number for t in list(trials.by_number.values()) if t.why is why]
+            return nas_policy.bars(why) if trials is None or not said else nas_policy.policy(trials, said[0])
         case FabolasExplanation():
             return shares(share_slices(history, why), why, sign=sign)
         case EHVIExplanation():
