@@ -98,11 +98,11 @@ def tree(history: History, why: EvolutionExplanation, *, parents: Mapping[int, i
             _dots(old, at, y, high, "dead", m.GREY, size=6, opacity=0.45),
             _dots(alive, at, y, high, "living", m.BLUE, size=9, opacity=1.0)]
     if len(alive):
-        data.append({**m.dots(np.asarray(alive + 1.0, dtype=float), at[alive], "living (ring)", m.BLUE, size=15, symbol="circle-open", legend=False),
+        data.append({**m.dots(_number(alive), at[alive], "living (ring)", m.BLUE, size=15, symbol="circle-open", legend=False),
                      "hoverinfo": "skip", "hovertemplate": None})
     drawn = np.array([r for r in dict.fromkeys(why.drawn) if r != why.parent and r >= first], dtype=np.intp)
     if len(drawn):
-        data.append(whose.of_rows(m.dots(np.asarray(drawn + 1.0, dtype=float), at[drawn], "drawn for the tournament", m.PURPLE, size=18,
+        data.append(whose.of_rows(m.dots(_number(drawn), at[drawn], "drawn for the tournament", m.PURPLE, size=18,
                                          symbol="diamond-open"), drawn))
     if why.parent >= first:
         data.append(whose.of_rows(m.dots(np.array([why.parent + 1.0]), at[[why.parent]], "its winner, the parent", m.ORANGE,
@@ -142,6 +142,11 @@ def _room(y: Array, rows: NDArray[np.intp]) -> tuple[float, float]:
     return float(best - pad), float(top + pad)
 
 
+def _number(rows: NDArray[np.intp]) -> Array:
+    """Return the number of each result, from 1."""
+    return np.asarray(rows + 1, dtype=float)
+
+
 def _segments(ends: Sequence[tuple[float, ...]], name: str, color: str, width: float, *, legend: bool = True,
               dash: str = "solid") -> m.Dict:
     """Draw straight lines (x, y, x, y) as one trace."""
@@ -153,7 +158,7 @@ def _segments(ends: Sequence[tuple[float, ...]], name: str, color: str, width: f
 def _dots(rows: NDArray[np.intp], at: Array, y: Array, high: float, name: str, color: str, *, size: int,
           opacity: float) -> m.Dict:
     """Draw results; those beyond the axis as triangles at its edge."""
-    dots = m.dots(np.asarray(rows + 1.0, dtype=float), at[rows], name, color, size=size)
+    dots = m.dots(_number(rows), at[rows], name, color, size=size)
     symbols = np.where(y[rows] <= high, "circle", "triangle-up")
     dots["marker"] |= {"symbol": symbols.tolist(), "opacity": np.full(len(rows), opacity)}
     return whose.of_rows(dots, rows)
