@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from workbench.nas.simulation import Simulated, Simulator, simulate
     from workbench.nas.smash import SMASH
     from workbench.nas.supernet import Supernet
+    from workbench.nas.training import Epoch, train, trained
 
 _HOME = {
     "ArcGP": "arc_kernel",
@@ -47,6 +48,7 @@ _HOME = {
     "Data": "data", "digits": "data", "mnist1d": "data", "of_arrays": "data",
     "GDAS": "gdas", "SNAS": "gdas",
     "CellNetwork": "networks", "build": "networks",
+    "Epoch": "training", "train": "training", "trained": "training",
     "strongest": "derivation",
     "RegularizedEvolution": "evolution", "Reinforce": "reinforce", "Controller": "controller",
     "ProxylessNAS": "proxyless", "measured_latencies": "proxyless",
@@ -66,7 +68,7 @@ __all__ = [
     "ArcGP",
     "NANO", "NASBENCH201", "CellSpace",
     "Data", "digits", "mnist1d", "of_arrays",
-    "CellNetwork", "build",
+    "CellNetwork", "build", "Epoch", "train", "trained",
     "Graph", "GraphEdge", "GraphNode",
     "n_paths", "path_encoding",
     "Controller", "RandomCells", "RegularizedEvolution", "Reinforce", "Simulated", "Simulator", "simulate",
