@@ -12,10 +12,12 @@ from workbench.event_file import dumps, loads
 from workbench.nas.alpha_gradient import SGDState, first_order, second_order, unrolled_loss
 from workbench.nas.bilevel import Bilevel, BilevelSettings, annealed
 from workbench.nas.cells import NANO, CellSpace
-from workbench.nas.darts import DARTS, mixed, relaxed_loss
+from workbench.nas.darts import DARTS, Gap, discretisation_gap, mixed, relaxed_loss
 from workbench.nas.data import mnist1d
 from workbench.nas.derivation import strongest
+from workbench.nas.networks import build
 from workbench.nas.supernet import Supernet
+from workbench.nas.training import test_accuracy, train
 
 DATA = mnist1d(600)
 SMALL = BilevelSettings(channels=4)
@@ -156,3 +158,13 @@ def test_other_spaces_and_rules():
 def test_wrong_settings_are_refused_at_once(make, rule):
     with pytest.raises(ValueError, match=rule):
         make()
+
+
+def test_the_gap_has_the_accuracies_of_the_search_and_of_a_training_from_scratch():
+    why = next(DARTS(epochs=1, settings=SMALL).steps(DATA)).why
+    gap = discretisation_gap(why, DATA, epochs=2)
+    assert gap == discretisation_gap(why, DATA, epochs=2)
+    assert (gap.mixed, gap.discrete) == (why.mixed_accuracy, why.discrete_accuracy)
+    network = build(NANO, NANO.config(why.chosen), DATA)
+    accuracies = [e.valid_accuracy for e in train(network, DATA, epochs=2)]
+    assert gap == Gap(why.mixed_accuracy, why.discrete_accuracy, accuracies[-1], test_accuracy(network, DATA))

@@ -32,12 +32,14 @@ import numpy as np
 from torch import Tensor
 
 from workbench.events import StepTaken
+from workbench.nas import training
 from workbench.nas.alpha_gradient import AlphaGradient, Hessian, Loss, cosine, first_order, second_order
 from workbench.nas.bilevel import Batch, Bilevel, BilevelSettings, annealed, array, check_epochs, check_temperatures
 from workbench.nas.cells import NANO, CellSpace
 from workbench.nas.data import Data
 from workbench.nas.derivation import strongest
-from workbench.nas.relaxed_steps import DARTSStep
+from workbench.nas.networks import build
+from workbench.nas.relaxed_steps import DARTSStep, RelaxedStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,10 @@ class DARTS:
             Of initial values, halves and batches.
         """
         strongest(np.zeros((len(cells.edges), len(cells.operations))), cells, edges_per_node=self.edges_per_node)
-        return self._steps(Bilevel(data, cells, self.settings, seed))
+        return self.run(Bilevel(data, cells, self.settings, seed))
 
-    def _steps(self, search: Bilevel) -> Iterator[StepTaken]:
+    def run(self, search: Bilevel) -> Iterator[StepTaken]:
+        """Search, as ``steps`` does, with a super network that the caller holds and can look into."""
         cpu_s = 0.0
         for epoch in range(self.epochs):
             began = process_time()
@@ -149,3 +152,43 @@ def relaxed_loss(search: Bilevel, T: float = 1.0) -> Loss:
         return search.loss_of(w, batch, mixed(alpha, T))
 
     return loss
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Accuracies of one architecture, on the way from the mixture to a network of its own; on the validation part.
+
+    Attributes
+    ----------
+    mixed
+        Of the super network that mixes all operations.
+    discrete
+        Of the architecture with the super network's weights.
+    retrained
+        Of the architecture trained from scratch on the whole training part.
+    test
+        The same on the test part.
+    """
+
+    mixed: float
+    discrete: float
+    retrained: float
+    test: float
+
+
+def discretisation_gap(why: RelaxedStep, data: Data, *, cells: CellSpace = NANO, epochs: int = training.EPOCHS, channels: int = 8,
+                       seed: int = 0) -> Gap:
+    """Train the chosen architecture from scratch, and put its accuracy beside those that the search saw.
+
+    Parameters
+    ----------
+    why
+        A step of the search: its ``chosen`` is trained.
+    data, cells
+        Of the search.
+    epochs, channels, seed
+        Of the training, see ``training.train`` and ``networks.build``.
+    """
+    network = build(cells, cells.config(why.chosen), data, channels=channels, seed=seed)
+    *_, last = training.train(network, data, epochs=epochs, seed=seed)
+    return Gap(why.mixed_accuracy, why.discrete_accuracy, last.valid_accuracy, training.test_accuracy(network, data))
