@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from workbench.nas.gdas import GDAS, SNAS
     from workbench.nas.graph import Graph, GraphEdge, GraphNode
     from workbench.nas.hill_climbing import HillClimbing
+    from workbench.nas.lamarckian import Lamarckian
     from workbench.nas.morphism import MorphNet
     from workbench.nas.net_changes import Morphism, random_morphism
     from workbench.nas.net_plan import Layer, NetPlan
@@ -52,6 +53,7 @@ _HOME = {
     "strongest": "derivation",
     "RegularizedEvolution": "evolution", "Reinforce": "reinforce", "Controller": "controller",
     "ProxylessNAS": "proxyless", "measured_latencies": "proxyless",
+    "Lamarckian": "lamarckian",
     "RandomCells": "random_search", "Simulated": "simulation", "Simulator": "simulation", "simulate": "simulation",
     "Graph": "graph", "GraphEdge": "graph", "GraphNode": "graph",
     "HillClimbing": "hill_climbing",
@@ -71,7 +73,7 @@ __all__ = [
     "CellNetwork", "build", "Epoch", "train", "trained",
     "Graph", "GraphEdge", "GraphNode",
     "n_paths", "path_encoding",
-    "Controller", "RandomCells", "RegularizedEvolution", "Reinforce", "Simulated", "Simulator", "simulate",
+    "Controller", "Lamarckian", "RandomCells", "RegularizedEvolution", "Reinforce", "Simulated", "Simulator", "simulate",
     "HillClimbing", "Layer", "MorphNet", "Morphism", "NetPlan", "random_morphism",
     "Relaxation",
     "Size", "cell_size",
