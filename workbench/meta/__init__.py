@@ -1,0 +1,41 @@
+"""Learning from earlier tasks: meta-features, portfolios, warm starts, transfer, few-shot learning.
+
+The names below are imported when first used; torch only by what trains networks.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workbench.meta.features import definitions, meta_features
+
+_HOME = {
+    "definitions": "features", "meta_features": "features",
+}
+
+__all__ = [
+    "definitions", "meta_features",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'workbench.meta' has no attribute {name!r}")
+    try:
+        value = getattr(import_module(f"workbench.meta.{_HOME[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name == "torch":
+            from workbench.models.neural.extra import require_torch
+
+            require_torch(f"workbench.meta.{name}")
+        raise
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names too."""
+    return sorted({*globals(), *__all__})
