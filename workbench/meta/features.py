@@ -67,12 +67,12 @@ FEATURES: dict[str, tuple[str, str, str, Compute]] = {  # name: group, definitio
     "nodes_per_attr": ("model", "inner nodes for each column", PENG, lambda t: _l.n_splits(t) / _l.tree(t).n_features),
     "leaves_branch.mean": ("model", "mean depth of the tree's leaves", PENG, _l.mean_branch),
     "best_node": ("landmark", "accuracy of a tree of one split", PFAHRINGER, _l.landmark("best node")),
-    "random_node": ("landmark", "accuracy of a tree of one split of a random column", PFAHRINGER, _l.landmark("random node")),
-    "worst_node": ("landmark", "accuracy of a tree of one split of the least important column", PFAHRINGER, _l.landmark("worst node")),
+    "random_node": ("landmark", "accuracy of a tree that splits a random column", PFAHRINGER, _l.landmark("random node")),
+    "worst_node": ("landmark", "accuracy of a tree that splits the poorest column", PFAHRINGER, _l.landmark("worst node")),
     "linear_discr": ("landmark", "accuracy of linear discriminant analysis", PFAHRINGER, _l.landmark("linear")),
     "naive_bayes": ("landmark", "accuracy of Gaussian naive Bayes", PFAHRINGER, _l.landmark("naive Bayes")),
     "one_nn": ("landmark", "accuracy of the nearest neighbour", BENSUSAN, _l.landmark("nearest")),
-    "elite_nn": ("landmark", "accuracy of the nearest neighbour by the most important column", BENSUSAN, _l.landmark("elite nearest")),
+    "elite_nn": ("landmark", "accuracy of the nearest neighbour by the best column", BENSUSAN, _l.landmark("elite nearest")),
 }
 
 
