@@ -72,7 +72,7 @@ def test_without_a_truth_it_says_how_to_get_one(why, word):
 
 
 def test_sampled_accuracies_are_drawn_epoch_by_epoch():
-    steps = [StepTaken(k, {"train_loss": 1.0, "whole_net_accuracy": 0.5 + k / 10}, found(20, k)) for k in range(4)]
+    steps = [StepTaken(k, {"train_loss": 1.0, "mixed_accuracy": 0.5 + k / 10}, found(20, k)) for k in range(4)]
     steps.append(StepTaken(4, {"valid_accuracy": 0.5}, found(50)))  # the ranking is no epoch
     drawn = sampled_accuracy(steps, total=6, at=2)
     mean, = named(drawn, "mean of the sampled")

@@ -103,7 +103,7 @@ def test_it_takes_the_steps_that_it_announces_and_never_ends_below_its_ranking(d
     ranked, last = steps[-2], steps[-1]
     assert set(ranked.why.ranked) <= set(last.why.ranked)
     assert 8 <= len(last.why.ranked) <= 13
-    assert last.metrics["best_shared_accuracy"] == last.why.scores[0] >= ranked.metrics["best_shared_accuracy"]
+    assert last.metrics["discrete_accuracy"] == last.why.scores[0] >= ranked.metrics["discrete_accuracy"]
     assert last.why.chosen == last.why.ranked[0]
 
 

@@ -168,8 +168,8 @@ class ENAS:
             reward, entropy = mean(rewards), mean(entropies)
             why = believed(max(1, self.n_derived // 4))
             metrics = {"train_loss": mean(losses), "valid_accuracy": mean(why.scores), "reward": reward,
-                       "best_shared_accuracy": float(why.scores[0]), "baseline_reward": float(why.baseline), "entropy": entropy}
+                       "discrete_accuracy": float(why.scores[0]), "baseline_reward": float(why.baseline), "entropy": entropy}
             yield StepTaken(epoch, {**metrics, "cpu_s": process_time() - begin}, why)
         why = believed(self.n_derived)
-        yield StepTaken(self.epochs, {"valid_accuracy": mean(why.scores), "best_shared_accuracy": float(why.scores[0]),
+        yield StepTaken(self.epochs, {"valid_accuracy": mean(why.scores), "discrete_accuracy": float(why.scores[0]),
                                       "cpu_s": process_time() - begin}, why)

@@ -12,6 +12,9 @@
     then    draw many architectures, rank them by validation accuracy with the shared weights
             train the best few from scratch; keep the best of those
 
+What a step tells, as validation accuracies with the shared weights: ``valid_accuracy`` is the mean over the architectures that
+were scored, ``discrete_accuracy`` that of the best of them, which would be kept, ``mixed_accuracy`` that of all operations.
+
 Notation: ``r`` is ``rate``, the chance that a node hears nothing; ``k`` counts operations, "none" left out, on all edges into a
 node.
 
@@ -96,10 +99,10 @@ class PathDropout:
                 losses.append(shared.learn(shared.net.logits(shared.net.params, x, active=kept), y))
             why = ranking(cells, probes, shared.scores(probes))
             yield StepTaken(epoch, {"train_loss": mean(losses), "valid_accuracy": mean(why.scores),
-                                    "best_shared_accuracy": float(why.scores[0]), "whole_net_accuracy": shared.whole_score(),
+                                    "discrete_accuracy": float(why.scores[0]), "mixed_accuracy": shared.whole_score(),
                                     "dropped": mean(progress * rates), "cpu_s": process_time() - begin}, why)
         why = _ranked(shared, rng, self.n_ranked)
-        yield StepTaken(self.epochs, {"valid_accuracy": mean(why.scores), "best_shared_accuracy": float(why.scores[0]),
+        yield StepTaken(self.epochs, {"valid_accuracy": mean(why.scores), "discrete_accuracy": float(why.scores[0]),
                                       "cpu_s": process_time() - begin}, why)
 
 
@@ -155,9 +158,9 @@ class RandomWeightSharing:
             losses = [shared.learn(shared.net.forward_one(x, draw(cells, rng)), y) for x, y in shared.batches()]
             why = ranking(cells, probes, shared.scores(probes))
             yield StepTaken(epoch, {"train_loss": mean(losses), "valid_accuracy": mean(why.scores),
-                                    "best_shared_accuracy": float(why.scores[0]), "cpu_s": process_time() - begin}, why)
+                                    "discrete_accuracy": float(why.scores[0]), "cpu_s": process_time() - begin}, why)
         why = _ranked(shared, rng, self.n_ranked)
-        yield StepTaken(self.epochs, {"valid_accuracy": mean(why.scores), "best_shared_accuracy": float(why.scores[0]),
+        yield StepTaken(self.epochs, {"valid_accuracy": mean(why.scores), "discrete_accuracy": float(why.scores[0]),
                                       "cpu_s": process_time() - begin}, why)
         retrained = np.full(len(why.ranked), np.nan)
         for place, architecture in enumerate(why.ranked[:self.n_retrained]):

@@ -101,9 +101,9 @@ class SMASH:
                 losses.append(shared.learn(logits, y))
             why = scored(probes)
             yield StepTaken(epoch, {"train_loss": mean(losses), "valid_accuracy": mean(why.scores),
-                                    "best_shared_accuracy": float(why.scores[0]), "cpu_s": process_time() - begin}, why)
+                                    "discrete_accuracy": float(why.scores[0]), "cpu_s": process_time() - begin}, why)
         why = scored(draw_distinct(cells, rng, self.n_ranked))
-        yield StepTaken(self.epochs, {"valid_accuracy": mean(why.scores), "best_shared_accuracy": float(why.scores[0]),
+        yield StepTaken(self.epochs, {"valid_accuracy": mean(why.scores), "discrete_accuracy": float(why.scores[0]),
                                       "cpu_s": process_time() - begin}, why)
         best, best_score = why.chosen, float(why.scores[0])
         more = dict(zip(why.ranked, why.scores.tolist(), strict=True))
@@ -114,7 +114,7 @@ class SMASH:
             if more[changed] > best_score:
                 best, best_score = changed, more[changed]
         why = replace(ranking(cells, list(more), np.array(list(more.values()))), weights=why.weights)
-        yield StepTaken(self.epochs + 1, {"best_shared_accuracy": best_score, "cpu_s": process_time() - begin}, why)
+        yield StepTaken(self.epochs + 1, {"discrete_accuracy": best_score, "cpu_s": process_time() - begin}, why)
 
 
 def change(cells: CellSpace, architecture: Architecture, rng: np.random.Generator) -> Architecture:

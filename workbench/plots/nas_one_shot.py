@@ -100,7 +100,7 @@ def sampled_accuracy(steps: Sequence[StepTaken], *, total: int | None = None, at
     data = m.band(x, np.array([s.min() for s in scores]), np.array([s.max() for s in scores]),
                   "from the worst to the best sampled", m.BLUE)
     lines = [("mean of the sampled", np.array([s.mean() for s in scores]), m.BLUE, "solid", ""),
-             ("all operations at once", _metric(told, "whole_net_accuracy"), m.ORANGE, "dash", ""),
+             ("all operations at once", _metric(told, "mixed_accuracy"), m.ORANGE, "dash", ""),
              ("rank correlation, all", np.array(known), m.GREEN, "solid", "2"),
              ("rank correlation, better half", _metric(told, "rank_correlation_better_half"), m.RED, "dot", "2")]
     for name, y, color, dash, axis in lines:
