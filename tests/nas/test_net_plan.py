@@ -44,7 +44,7 @@ def test_json_brings_a_plan_back():
 
 def test_a_drawing_has_a_node_for_each_layer_and_says_what_it_is():
     graph = residual().graph("residual")
-    assert [n.label for n in graph.nodes] == ["input", "b1", "b2", "add1", "pool", "b3", "head"]
+    assert [n.label for n in graph.nodes] == ["input", "b1 · 4", "b2 · 4", "add1", "pool", "b3 · 6", "head"]
     assert graph.nodes[2].operation == "conv5"
     assert graph.nodes[3].says == "ReLU(b2 + g ⊙ b1)"
     assert {(e.source, e.target) for e in graph.edges} == {(0, 1), (1, 2), (2, 3), (1, 3), (3, 4), (4, 5), (5, 6)}

@@ -229,8 +229,9 @@ class NetPlan:
             raise SpaceError(f"a plan is JSON data with dims and layers, as NetPlan.to_json writes it: {error!r}.") from error
 
     def graph(self, name: str = "network") -> Graph:
-        """Return what a drawing needs."""
-        nodes = [GraphNode(k.name, self._operation(k), self.says(k.name)) for k in self.layers]
+        """Return what a drawing needs; blocks have their width beside their name."""
+        nodes = [GraphNode(f"{k.name} · {k.width}" if k.kind == "block" else k.name, self._operation(k), self.says(k.name))
+                 for k in self.layers]
         edges = [GraphEdge(self._place[i], self._place[k.name]) for k in self.layers for i in k.inputs]
         return Graph(name, tuple(nodes), tuple(edges))
 

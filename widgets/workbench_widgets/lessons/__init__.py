@@ -9,23 +9,28 @@ if TYPE_CHECKING:
     from workbench_widgets.lessons.cma_es import CMAESLesson as CMAESLesson
     from workbench_widgets.lessons.curve_extrapolation import CurveExtrapolationLesson as CurveExtrapolationLesson
     from workbench_widgets.lessons.curve_families import CurveFamiliesLesson as CurveFamiliesLesson
+    from workbench_widgets.lessons.darts import DARTSLesson as DARTSLesson
     from workbench_widgets.lessons.gaussian_process import GaussianProcessLesson as GaussianProcessLesson
     from workbench_widgets.lessons.grid_random import GridRandomLesson as GridRandomLesson
     from workbench_widgets.lessons.hyperband_table import HyperbandTableLesson as HyperbandTableLesson
+    from workbench_widgets.lessons.morphism import MorphismLesson as MorphismLesson
     from workbench_widgets.lessons.tpe import TPELesson as TPELesson
     from workbench_widgets.lessons.you_are_the_optimiser import YouAreTheOptimiser as YouAreTheOptimiser
 
-__all__ = ["BayesianOptimisationLesson", "CMAESLesson", "CurveExtrapolationLesson", "CurveFamiliesLesson",
-           "GaussianProcessLesson", "GridRandomLesson", "HyperbandTableLesson", "TPELesson", "YouAreTheOptimiser"]
+__all__ = ["BayesianOptimisationLesson", "CMAESLesson", "CurveExtrapolationLesson", "CurveFamiliesLesson", "DARTSLesson",
+           "GaussianProcessLesson", "GridRandomLesson", "HyperbandTableLesson", "MorphismLesson", "TPELesson",
+           "YouAreTheOptimiser"]
 
 _HOME = {
     "BayesianOptimisationLesson": "bayesian_optimisation",
     "CMAESLesson": "cma_es",
     "CurveExtrapolationLesson": "curve_extrapolation",
     "CurveFamiliesLesson": "curve_families",
+    "DARTSLesson": "darts",
     "GaussianProcessLesson": "gaussian_process",
     "GridRandomLesson": "grid_random",
     "HyperbandTableLesson": "hyperband_table",
+    "MorphismLesson": "morphism",
     "TPELesson": "tpe",
     "YouAreTheOptimiser": "you_are_the_optimiser",
 }
