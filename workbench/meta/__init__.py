@@ -10,13 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workbench.meta.features import definitions, meta_features
+    from workbench.meta.neighbours import Neighbours, neighbours
+    from workbench.meta.portfolio import average_rank, greedy_portfolio
+    from workbench.meta.tasks import Tasks, regret_after
 
 _HOME = {
     "definitions": "features", "meta_features": "features",
+    "Neighbours": "neighbours", "neighbours": "neighbours",
+    "average_rank": "portfolio", "greedy_portfolio": "portfolio",
+    "Tasks": "tasks", "regret_after": "tasks",
 }
 
 __all__ = [
     "definitions", "meta_features",
+    "Neighbours", "neighbours",
+    "average_rank", "greedy_portfolio",
+    "Tasks", "regret_after",
 ]
 
 
