@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 
 import workbench as wb
-from benchmarks import __main__, adapters, engine, fabolas, multi_fidelity, nas_simulated, regret, several_losses, suggest
+from benchmarks import (
+    __main__,
+    adapters,
+    engine,
+    fabolas,
+    multi_fidelity,
+    nas_simulated,
+    regret,
+    several_losses,
+    suggest,
+)
 from benchmarks.table import Table, measure, ratio
 from workbench.fidelity.brackets import cost
 from workbench.fidelity.halving import SuccessiveHalving
