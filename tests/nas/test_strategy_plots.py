@@ -10,7 +10,7 @@ from workbench.event_file import dumps, loads
 from workbench.nas.cells import NANO
 from workbench.nas.evolution import deaths
 from workbench.nas.relaxation import Relaxation
-from workbench.plots import nas_evolution, nas_policy
+from workbench.plots import nas_anytime, nas_evolution, nas_policy
 from workbench.plots.figure import figure
 from workbench.plots.model import model
 from workbench.seen import Replay
@@ -173,3 +173,28 @@ def test_the_model_tab_shows_them(evolved, taught):
         drawn = model(Replay(trials).history_before(n), trials.by_number[n].why, "e01", trials=trials)
         assert len(drawn["data"]) > 4
     assert len(model(Replay(trials).history_before(n), trials.by_number[n].why, "e01")["data"]) == 4  # bars alone
+
+
+def test_bands_hold_the_middle_half_of_the_runs():
+    at = np.linspace(100, 1000, 10)
+    rng = np.random.default_rng(0)
+    curves = {"a": np.maximum.accumulate(rng.random((20, 10)), axis=1), "b <i>": rng.random((20, 10))}
+    curves["b <i>"][3, :2] = np.nan
+    drawn = nas_anytime.bands(curves, at, best=1.2, biggest=0.5, name="toys")
+    line = trace(drawn, "a")  # the band's upper edge comes first
+    np.testing.assert_allclose(trace(drawn, "a (lower edge)")["y"], np.quantile(curves["a"], 0.25, axis=0))
+    assert len(line["x"]) == 10
+    assert [len(t["x"]) for t in drawn["data"] if t["name"].startswith("b &lt;i&gt;")] == [8, 8, 8]  # from the third on all have one
+    assert [a["text"] for a in drawn["layout"]["annotations"]] == ["the best there is", "the biggest"]
+    assert "20 runs" in drawn["layout"]["title"]["text"]
+    low, high = drawn["layout"]["yaxis"]["range"]
+    assert low < 0.5 and high > 1.2
+    figure(drawn).to_json()
+    assert "one run" in json.dumps(nas_anytime.bands({}, at))
+
+
+def test_long_times_are_told_in_hours():
+    drawn = nas_anytime.bands({"a": np.ones((1, 3))}, np.array([3600.0, 7200.0, 36000.0]))
+    assert drawn["data"][-1]["x"].tolist() == [1.0, 2.0, 10.0]
+    assert drawn["layout"]["xaxis"]["title"]["text"] == "simulated hours of training"
+    assert len(drawn["data"]) == 1  # no band of one run
