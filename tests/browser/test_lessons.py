@@ -7,6 +7,7 @@ import pytest
 GP = "from workbench_widgets.lessons import GaussianProcessLesson\nlesson = GaussianProcessLesson()\nlesson"
 BO = "from workbench_widgets.lessons import BayesianOptimisationLesson\nlesson = BayesianOptimisationLesson()\nlesson"
 CMA = "from workbench_widgets.lessons import CMAESLesson\nlesson = CMAESLesson()\nlesson"
+MORPHISM = "from workbench_widgets.lessons import MorphismLesson\nlesson = MorphismLesson()\nlesson"
 TPE = "from workbench_widgets.lessons import TPELesson\nlesson = TPELesson()\nlesson"
 
 DRAWN = """([name, key]) => { const gd = document.querySelector('.wb-lesson .js-plotly-plot');
@@ -159,3 +160,27 @@ def test_predict_first_by_keys_hides_the_band_until_a_guess(notebook):
     lesson.press("ArrowRight")
     page.wait_for_function(COUNT, arg=["observations", 1])
     page.get_by_text("The band is hidden").wait_for()
+
+
+def test_a_morphism_is_guessed_shown_trained_and_its_copies_parted(notebook):
+    page = open_lesson(notebook, MORPHISM)
+    lesson = page.locator(".wb-lesson[tabindex]")
+    lesson.press("p")
+    lesson.press("s")
+    page.get_by_text("Predict first").first.wait_for()
+    page.get_by_label("how far apart?").select_option("a little: up to 0.3")
+    page.get_by_text("Your guess is kept").wait_for()
+    lesson.press("s")
+    page.get_by_text("not so.").wait_for()
+    page.wait_for_function(COUNT, arg=["evaluation mode", 1])
+    both(notebook, page, "-deeper")
+    page.get_by_label("predict first").uncheck()
+    page.get_by_label("morphism", exact=True).select_option("wider (Net2Net)")
+    page.wait_for_function(COUNT, arg=["copies", 1])
+    for n in range(2, 5):
+        button(page, "Step").click()
+        page.wait_for_function(COUNT, arg=["copies", n])
+    assert max(page.evaluate(DRAWN, ["copies", "y"])) < 1e-12
+    page.get_by_label("break the symmetry (wider)").check()
+    page.wait_for_function("(" + DRAWN + ")(['copies', 'y'])[3] > 1e-4")
+    both(notebook, page, "-wider")

@@ -61,12 +61,12 @@ def question(state: MorphismState) -> str:
     """Ask first; judge the guess once the answer is on view; then send on to the next experiment."""
     if not state.shown:
         when = f"{EVERY} more steps of training" if state.steps else "the change"
-        if state.guess is None:
+        if not state.guess:
             return (f"After {when}: how far are the outputs of the two networks apart? Choose, or click in the curve below on "
                     "the left.")
         return "Your guess is kept. Now press Show."
     said = ""
-    if state.guess is not None:
+    if state.guess:
         right = state.guess == state.truth
         said = f"You said “{WORDS[state.guess]}”: {'right' if right else 'not so'}. "
     return said + _next(state)
@@ -86,7 +86,7 @@ def _next(state: MorphismState) -> str:
                 "add": "The gate is closed, and yet it gets a gradient. Why? Press Step.",
                 "branch": "The gradient of h̃ is 0 now. Predict: will it be after the first steps? Press Step."}[state.kind]
     if state.kind == "wider" and not state.parted:
-        return "The outputs part, the copies do not: twice the units, half of them idle. Tick “break the symmetry”."
+        return "The outputs part, the copies do not: twice the units, but no new ones. Tick “break the symmetry”."
     if state.kind == "deeper" and not state.measured:
         return "Look at the loss after the first steps: the new network had to repair its batch norm. Tick “measure batch norm”."
     return "Which of the five parts fastest, which slowest? Predict, then try the others."
@@ -98,7 +98,7 @@ def summary(state: MorphismState) -> str:
     s, now = m.three, state.now
     text = (f"{state.change.words()}; {before.n_parameters} weights before, {after.n_parameters} after; "
             f"{state.steps} steps of training since.")
-    if state.guess is not None:
+    if state.guess:
         text += f" Your guess: {WORDS[state.guess]}."
     if state.shown:
         text += (f" Largest difference of the outputs: {s(now.difference)} in evaluation mode, {s(now.train_difference)} in "
@@ -145,6 +145,14 @@ class MorphismLesson(Lesson[MorphismState]):
         """Show what the morphism has done, then train both networks on."""
         return state.step()
 
+    def cover(self, state: MorphismState) -> MorphismState:
+        """Hide the difference, for the next prediction."""
+        return replace(state, shown=False, guess="")
+
+    def awaits(self, state: MorphismState) -> bool:
+        """Whether the learner must predict before the difference may be seen."""
+        return not state.shown and not state.guess
+
     def clicked(self, state: MorphismState, x: float, y: float, subplot: str) -> MorphismState:  # noqa: ARG002
         """Take a click in the curve of differences as the learner's guess."""
         return state.guessed(y) if subplot == "x5y5" and not state.shown else state
@@ -155,16 +163,16 @@ class MorphismLesson(Lesson[MorphismState]):
             return replace(state, guess=value)
         shown = state.shown and not self.predict_first
         if field == "steps":
-            return replace(state, steps=EVERY * round(value / EVERY), shown=not self.predict_first, guess=None)
+            return replace(state, steps=EVERY * round(value / EVERY), shown=not self.predict_first, guess="")
         if field in {"measured", "parted"}:
             return replace(state, **{field: value})
-        return replace(state, **{field: value}, steps=0, shown=shown, guess=None)
+        return replace(state, **{field: value}, steps=0, shown=shown, guess="")
 
     def controls(self) -> list[Any]:
         """Make the lesson's own buttons and choices."""
         return [self._button("Show", "eye", lambda: self.change(lambda s: replace(s, shown=True)),
                              "Show what the new network computes, and how far it is from the old one"),
                 self._choice("kind", "morphism", KINDS),
-                self._choice("guess", "how far apart?", {"your guess …": None, **GUESSES}),
+                self._choice("guess", "how far apart?", {"your guess …": "", **GUESSES}),
                 self._choice("data", "data", {"two moons": "moons", "two spirals": "spirals"}), self._number("seed", "seed"),
                 self._tick("measured", "measure batch norm (deeper)"), self._tick("parted", "break the symmetry (wider)")]

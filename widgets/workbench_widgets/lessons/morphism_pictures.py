@@ -12,8 +12,8 @@ from workbench.plots.nas_morphism import LEFT, RIGHT, apart, boundary, differ, h
 from workbench.space import Array
 from workbench_widgets.lessons.morphism_state import EVERY, GRID, LAST, Moment, MorphismState
 
-HEIGHT = 760
-GRAPHS, MAPS, CURVES = (0.83, 0.97), (0.34, 0.76), (0.0, 0.22)
+HEIGHT = 670
+GRAPHS, MAPS, CURVES = (0.84, 0.97), (0.335, 0.775), (0.0, 0.225)
 NAMES = {"deeper": "Deeper", "wider": "Wider", "skip": "Skip, side by side", "add": "Skip, added", "branch": "Branch"}
 
 
@@ -30,7 +30,7 @@ def draw(state: MorphismState, lit: str = "") -> dict[str, Any]:
              _differences(state, lit), _losses(state, lit)]
     heads = [head("", f"before: {before.n_parameters} weights"),
              head("2", f"after: {after.n_parameters} weights, <span style='color:{m.RED}'>new or changed</span>"),
-             head("3", "what the old network computes"), head("4", "what the new network computes; the old border dotted"),
+             head("3", "old network"), head("4", "new network; old border dotted"),
              head("5", _names(state), m.GREY),
              head("6", f"training loss: old —, <span style='color:{m.RED}'>new - -</span>", m.GREY)]
     if hidden:
@@ -60,7 +60,7 @@ def _steps(moments: Sequence[Moment]) -> Array:
 
 def _names(state: MorphismState) -> str:
     copies = f", <span style='color:{m.BLUE}'>copies ···</span>" if state.kind == "wider" else ""
-    return (f"largest difference: <span style='color:{m.RED}'>evaluation —</span>, "
+    return (f"apart: <span style='color:{m.RED}'>evaluation —</span>, "
             f"<span style='color:{m.PURPLE}'>training mode - -</span>{copies}")
 
 
@@ -89,7 +89,7 @@ def _losses(state: MorphismState, lit: str) -> dict[str, Any]:
                        width=4 if lit == "loss" else 2, legend=False)
         data.append({**trace, "mode": "lines+markers", "marker": {"size": 5, "symbol": "circle" if k == 0 else "square"},
                      "hovertemplate": f"after %{{x:.0f}} steps: %{{y:.3g}}<extra>{name}</extra>"})
-    top = 1.15 * max(max(p.losses) for p in past)
+    top = 1.15 * max([p.losses[0] for p in past] + [p.losses[1] for p in known])  # the axis gives nothing away
     layout = {"xaxis6": {"range": [-0.03 * LAST, 1.03 * LAST], "domain": list(RIGHT), "anchor": "y6", "fixedrange": True,
                          "zeroline": False, "nticks": 6, "title": {"text": "steps of training after it", "standoff": 4}},
               "yaxis6": {"range": [0, top], "domain": list(CURVES), "anchor": "x6", "fixedrange": True, "nticks": 5}}

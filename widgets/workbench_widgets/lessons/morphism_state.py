@@ -29,7 +29,7 @@ GRID = np.linspace(-END, END, SIDE)
 SYMMETRY = 0.1  # noise that breaks it
 
 Kind = Literal["deeper", "wider", "skip", "add", "branch"]
-Guess = Literal["rounding", "small", "large"]
+Guess = Literal["", "rounding", "small", "large"]  # "" is none
 CHANGES: dict[str, Morphism] = {
     "deeper": Morphism("deeper", "b1", kernel=1),
     "wider": Morphism("wider", "b1", width=2 * WIDTH),
@@ -53,7 +53,7 @@ class MorphismState:
     measured: bool = False
     parted: bool = False
     steps: int = 0
-    guess: Guess | None = None
+    guess: Guess = ""
     shown: bool = False
 
     @property
@@ -98,7 +98,7 @@ class MorphismState:
         """Show what the morphism has done; then train both networks on."""
         if not self.shown and self.steps == 0:
             return replace(self, shown=True)
-        return self if self.steps >= LAST else replace(self, steps=self.steps + EVERY, shown=True, guess=None)
+        return self if self.steps >= LAST else replace(self, steps=self.steps + EVERY, shown=True, guess="")
 
 
 @dataclass(frozen=True)
