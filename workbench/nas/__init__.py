@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workbench.nas.arc_kernel import ArcGP
     from workbench.nas.bilevel import BilevelSettings
+    from workbench.nas.branches import BRANCHES, BranchSpace
     from workbench.nas.cell_paths import n_paths, path_encoding
     from workbench.nas.cell_size import Size, cell_size
     from workbench.nas.cells import NANO, NASBENCH201, CellSpace
+    from workbench.nas.chain import CHAIN, ChainSpace
+    from workbench.nas.chain_plan import ChainLayer, ChainPlan
     from workbench.nas.controller import Controller
     from workbench.nas.darts import DARTS
     from workbench.nas.data import Data, digits, mnist1d, of_arrays
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from workbench.nas.graph import Graph, GraphEdge, GraphNode
     from workbench.nas.hill_climbing import HillClimbing
     from workbench.nas.lamarckian import Lamarckian
+    from workbench.nas.macro import MACRO, NANO_MACRO, MacroSpace
     from workbench.nas.morphism import MorphNet
     from workbench.nas.net_changes import Morphism, random_morphism
     from workbench.nas.net_plan import Layer, NetPlan
@@ -64,6 +68,10 @@ _HOME = {
     "Supernet": "supernet",
     "ENAS": "enas", "SMASH": "smash", "PathDropout": "one_shot", "RandomWeightSharing": "one_shot",
     "Ranking": "ranking", "agreement": "ranking", "beside_truth": "ranking",
+    "CHAIN": "chain", "ChainSpace": "chain",
+    "ChainLayer": "chain_plan", "ChainPlan": "chain_plan",
+    "MACRO": "macro", "NANO_MACRO": "macro", "MacroSpace": "macro",
+    "BRANCHES": "branches", "BranchSpace": "branches",
 }
 
 __all__ = [
@@ -84,6 +92,10 @@ __all__ = [
     "strongest",
     "GDAS", "SNAS",
     "ProxylessNAS", "measured_latencies",
+    "CHAIN", "ChainSpace",
+    "ChainLayer", "ChainPlan",
+    "MACRO", "NANO_MACRO", "MacroSpace",
+    "BRANCHES", "BranchSpace",
 ]
 
 

@@ -47,7 +47,7 @@ def position(cells: CellSpace, way: Sequence[str]) -> int:
     place = 0
     for op in way:
         place = place * len(ops) + ops.index(op)
-    return place + sum(len(ops) ** length for length in range(1, len(way)))
+    return place + sum(int(len(ops) ** length) for length in range(1, len(way)))
 
 
 def path_at(cells: CellSpace, place: int) -> tuple[str, ...]:
