@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from workbench.nas.gdas import GDAS, SNAS
     from workbench.nas.graph import Graph, GraphEdge, GraphNode
     from workbench.nas.hill_climbing import HillClimbing
+    from workbench.nas.joint_space import JointSpace, joint
     from workbench.nas.lamarckian import Lamarckian
     from workbench.nas.macro import MACRO, NANO_MACRO, MacroSpace
     from workbench.nas.morphism import MorphNet
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from workbench.nas.net_plan import Layer, NetPlan
     from workbench.nas.networks import CellNetwork, build
     from workbench.nas.one_shot import PathDropout, RandomWeightSharing
+    from workbench.nas.presets import PUBLISHED, block_graph
     from workbench.nas.proxyless import ProxylessNAS, measured_latencies
     from workbench.nas.random_search import RandomCells
     from workbench.nas.ranking import Ranking, agreement, beside_truth
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from workbench.nas.smash import SMASH
     from workbench.nas.supernet import Supernet
     from workbench.nas.training import Epoch, train, trained
+    from workbench.nas.two_input_cells import DARTS_CELLS, Genotype, TwoInputCell, TwoInputCells
+    from workbench.nas.two_input_size import genotype_size
 
 _HOME = {
     "ArcGP": "arc_kernel",
@@ -72,6 +76,11 @@ _HOME = {
     "ChainLayer": "chain_plan", "ChainPlan": "chain_plan",
     "MACRO": "macro", "NANO_MACRO": "macro", "MacroSpace": "macro",
     "BRANCHES": "branches", "BranchSpace": "branches",
+    "JointSpace": "joint_space", "joint": "joint_space",
+    "DARTS_CELLS": "two_input_cells", "Genotype": "two_input_cells", "TwoInputCell": "two_input_cells",
+    "TwoInputCells": "two_input_cells",
+    "genotype_size": "two_input_size",
+    "PUBLISHED": "presets", "block_graph": "presets",
 }
 
 __all__ = [
@@ -96,6 +105,10 @@ __all__ = [
     "ChainLayer", "ChainPlan",
     "MACRO", "NANO_MACRO", "MacroSpace",
     "BRANCHES", "BranchSpace",
+    "JointSpace", "joint",
+    "DARTS_CELLS", "Genotype", "TwoInputCell", "TwoInputCells",
+    "genotype_size",
+    "PUBLISHED", "block_graph",
 ]
 
 

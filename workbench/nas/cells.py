@@ -97,6 +97,9 @@ class CellSpace:
                 raise SpaceError(f"edge {name} carries one of {', '.join(self.operations)}; got {operation!r}.")
         return tuple(operations)
 
+    def _read(self, architecture: Sequence[str] | Mapping[str, Any]) -> Architecture:
+        return self.architecture(architecture) if isinstance(architecture, Mapping) else self.check(architecture)
+
     def config(self, architecture: Sequence[str]) -> Config:
         """Return an architecture as a configuration of ``space``."""
         return dict(zip(self.names, self.check(architecture), strict=True))
@@ -105,8 +108,8 @@ class CellSpace:
         """Iterate over all architectures."""
         return itertools.product(self.operations, repeat=len(self.edges))
 
-    def canonical(self, architecture: Sequence[str]) -> str:
-        """Write what the output computes, so that equal cells get equal strings.
+    def canonical(self, architecture: Sequence[str] | Mapping[str, Any]) -> str:
+        """Write what the output of an architecture, or of a configuration, computes, so that equal cells get equal strings.
 
         A node is the sorted sum of its inputs; "none" adds nothing, "skip" adds the input itself. So dead edges, the order of a
         sum and the numbers of the nodes do not matter. "#" if nothing reaches the output.
@@ -114,7 +117,7 @@ class CellSpace:
         Equal strings mean equal functions. The converse has one exception: a sum that a skip passes on into another sum is not
         taken apart, so x + (y + z) and (x + y) + z are two forms (80 of the 951 of ``NANO``).
         """
-        return self._canonical(self.check(architecture))
+        return self._canonical(self._read(architecture))
 
     def _canonical(self, architecture: Architecture) -> str:
         said, edges = ["0"], iter(architecture)
@@ -231,8 +234,7 @@ class CellSpace:
 
     def graph(self, architecture: Sequence[str] | Mapping[str, Any]) -> Graph:
         """Return an architecture, or a configuration, as a graph with an edge for each of ``edges``, in their order."""
-        told = self.architecture(architecture) if isinstance(architecture, Mapping) else self.check(architecture)
-        edges = tuple(GraphEdge(i, j, op) for (i, j), op in zip(self.edges, told, strict=True))
+        edges = tuple(GraphEdge(i, j, op) for (i, j), op in zip(self.edges, self._read(architecture), strict=True))
         return Graph(self.name, self._nodes, edges)
 
     def supergraph(self) -> Graph:
