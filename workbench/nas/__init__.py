@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from workbench.nas.simulation import Simulated, Simulator, simulate
     from workbench.nas.smash import SMASH
     from workbench.nas.supernet import Supernet
+    from workbench.nas.tables import Table, nano_table, nasbench201
     from workbench.nas.training import Epoch, train, trained
     from workbench.nas.two_input_cells import DARTS_CELLS, Genotype, TwoInputCell, TwoInputCells
     from workbench.nas.two_input_size import genotype_size
@@ -70,6 +71,7 @@ _HOME = {
     "Layer": "net_plan", "NetPlan": "net_plan",
     "Relaxation": "relaxation",
     "Supernet": "supernet",
+    "Table": "tables", "nano_table": "tables", "nasbench201": "tables",
     "ENAS": "enas", "SMASH": "smash", "PathDropout": "one_shot", "RandomWeightSharing": "one_shot",
     "Ranking": "ranking", "agreement": "ranking", "beside_truth": "ranking",
     "CHAIN": "chain", "ChainSpace": "chain",
@@ -95,6 +97,7 @@ __all__ = [
     "Relaxation",
     "Size", "cell_size",
     "Supernet",
+    "Table", "nano_table", "nasbench201",
     "ENAS", "PathDropout", "RandomWeightSharing", "Ranking", "SMASH", "agreement", "beside_truth",
     "DARTS",
     "BilevelSettings",
