@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from workbench.nas.one_shot import PathDropout, RandomWeightSharing
     from workbench.nas.presets import PUBLISHED, block_graph
     from workbench.nas.proxyless import ProxylessNAS, measured_latencies
+    from workbench.nas.published import pareto_rows, published_results
     from workbench.nas.random_search import RandomCells
     from workbench.nas.ranking import Ranking, agreement, beside_truth
     from workbench.nas.reinforce import Reinforce
@@ -83,6 +84,7 @@ _HOME = {
     "TwoInputCells": "two_input_cells",
     "genotype_size": "two_input_size",
     "PUBLISHED": "presets", "block_graph": "presets",
+    "published_results": "published", "pareto_rows": "published",
 }
 
 __all__ = [
@@ -112,6 +114,7 @@ __all__ = [
     "DARTS_CELLS", "Genotype", "TwoInputCell", "TwoInputCells",
     "genotype_size",
     "PUBLISHED", "block_graph",
+    "pareto_rows", "published_results",
 ]
 
 
