@@ -24,7 +24,8 @@ EDITOR = """from workbench_widgets.space_editor import SpaceEditor
 editor = SpaceEditor(space, prior={"lr": 1e-3, "kind": {"a": 2, "b": 1}}, locked=True, make_child=print)
 editor"""
 LESSONS = ["GaussianProcessLesson", "BayesianOptimisationLesson", "TPELesson", "GridRandomLesson", "CMAESLesson",
-           "CurveExtrapolationLesson", "CurveFamiliesLesson", "HyperbandTableLesson", "YouAreTheOptimiser", "MorphismLesson"]
+           "CurveExtrapolationLesson", "CurveFamiliesLesson", "HyperbandTableLesson", "YouAreTheOptimiser", "MorphismLesson",
+           "DARTSLesson"]
 
 
 def findings(page, root):

@@ -7,6 +7,7 @@ import pytest
 GP = "from workbench_widgets.lessons import GaussianProcessLesson\nlesson = GaussianProcessLesson()\nlesson"
 BO = "from workbench_widgets.lessons import BayesianOptimisationLesson\nlesson = BayesianOptimisationLesson()\nlesson"
 CMA = "from workbench_widgets.lessons import CMAESLesson\nlesson = CMAESLesson()\nlesson"
+DARTS = "from workbench_widgets.lessons import DARTSLesson\nlesson = DARTSLesson()\nlesson"
 MORPHISM = "from workbench_widgets.lessons import MorphismLesson\nlesson = MorphismLesson()\nlesson"
 TPE = "from workbench_widgets.lessons import TPELesson\nlesson = TPELesson()\nlesson"
 
@@ -184,3 +185,23 @@ def test_a_morphism_is_guessed_shown_trained_and_its_copies_parted(notebook):
     page.get_by_label("break the symmetry (wider)").check()
     page.wait_for_function("(" + DRAWN + ")(['copies', 'y'])[3] > 1e-4")
     both(notebook, page, "-wider")
+
+
+def test_darts_searches_by_steps_takes_a_guess_and_discretises(notebook):
+    page = open_lesson(notebook, DARTS)
+    lesson = page.locator(".wb-lesson[tabindex]")
+    for epoch in (1, 2, 3):
+        lesson.press("s")
+        page.locator(".gtitle", has_text=f"Epoch {epoch}:").wait_for()
+    x, y = page.evaluate("""() => { const gd = document.querySelector('.wb-lesson .js-plotly-plot'), box = gd.getBoundingClientRect(),
+        { xaxis: x, yaxis: y } = gd._fullLayout._plots.x3y3;
+        return [box.left + x._offset + x._length / 2, box.top + y._offset + y.d2p(40)]; }""")
+    page.mouse.click(x, y)
+    page.get_by_text(re.compile(r"Your guess: (39|40|41) % will be left")).wait_for()
+    button(page, "Discretise").click()
+    page.get_by_text(re.compile(r"You said (39|40|41) %, it is \d+ %")).wait_for()
+    both(notebook, page)
+    page.locator(".wb-lesson select").filter(has_text="0 → 1").select_option("0 → 1")
+    page.get_by_text("The mixed operation on edge 0 → 1").wait_for()
+    button(page, "Reset").click()
+    page.locator(".gtitle", has_text="Epoch 0:").wait_for()
