@@ -8,7 +8,7 @@ from workbench.nas.data import mnist1d
 from workbench.nas.enas import ENAS, ControllerRanking
 from workbench.nas.ranking import beside_truth
 
-SMALL = {"epochs": 2, "policy_updates": 3, "policy_draws": 2, "n_derived": 12, "channels": 4}
+SMALL = {"epochs": 2, "policy_updates": 3, "policy_draws": 2, "n_derived": 12, "channels": 4, "batch_size": 64}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_the_seed_decides_everything_but_the_time(data):
 
 def test_the_policy_turns_towards_what_is_rewarded():
     """After some epochs it is surer than at first, and its architectures do better than random ones with the same weights."""
-    steps = list(ENAS(epochs=8, policy_rate=0.01, n_derived=20).steps(mnist1d(2000), seed=0))
+    steps = list(ENAS(epochs=8, policy_rate=0.01, n_derived=20, batch_size=64, learning_rate=0.1).steps(mnist1d(2000), seed=0))
     assert steps[0].metrics["entropy"] > 7.5  # of at most 8.3
     assert steps[-1].why.entropy < 6.0
     assert steps[-1].metrics["valid_accuracy"] > steps[0].metrics["valid_accuracy"] + 0.08

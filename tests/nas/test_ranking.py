@@ -105,9 +105,11 @@ def test_the_truth_stands_beside_each_ranking():
 
 
 def test_correlations_that_are_not_defined_are_left_out():
-    same = ranking(NANO, [("skip",) * 6, ("conv3",) * 6, ("pool3",) * 6], np.ones(3))
-    step, = beside_truth([StepTaken(0, {}, same)], FakeTable())
-    assert step.metrics == {}
+    found = draw_distinct(NANO, np.random.default_rng(0), 40)
+    same, few = ranking(NANO, found, np.ones(40)), ranking(NANO, found[:10], np.arange(10.0))
+    for step in beside_truth([StepTaken(0, {}, same), StepTaken(1, {}, few)], FakeTable()):
+        assert step.metrics == {}
+        assert len(step.why.truth) == len(step.why.ranked)
 
 
 def test_event_files_keep_rankings():

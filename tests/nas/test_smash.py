@@ -12,7 +12,7 @@ from workbench.nas.smash import SMASH, change
 from workbench.nas.supernet import Supernet
 
 ONE, OTHER = ("conv3", "skip", "conv3", "none", "pool3", "conv3"), ("conv3", "skip", "conv3", "none", "conv3", "conv3")
-SMALL = {"epochs": 2, "n_ranked": 8, "n_changes": 5, "n_probes": 4, "channels": 4}
+SMALL = {"epochs": 2, "n_ranked": 8, "n_changes": 5, "n_probes": 4, "channels": 4, "batch_size": 64}
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_the_seed_decides_everything_but_the_time(data):
 
 
 def test_written_weights_learn():
-    steps = list(SMASH(epochs=6, n_ranked=20, n_probes=8).steps(mnist1d(2000)))
+    steps = list(SMASH(epochs=6, n_ranked=20, n_probes=8, batch_size=64, learning_rate=0.1).steps(mnist1d(2000)))
     assert steps[5].metrics["train_loss"] < steps[0].metrics["train_loss"] - 0.25
     assert steps[6].metrics["valid_accuracy"] > 0.25  # chance: 0.1
 

@@ -17,7 +17,7 @@ Notation
 ``b``     baseline, an exponential moving average of the rewards
 ========  ======================================================================
 
-Differences from the paper. Its policy takes thousands of steps of 3.5e-4; here there are 20 epochs with 20 updates of 5 draws, so
+Differences from the paper. Its policy takes thousands of steps of 3.5e-4; here there are 25 epochs with 20 updates of 5 draws, so
 the rate is ten times that: with 3.5e-4 the policy hardly moves. (A softmax for each edge, ``recurrent=False``, moves slower still
 and wants about 0.05.) One operation on each edge of a cell, all edges kept, instead of two inputs for each node. Rewards are
 accuracies as they are. The final ranking uses the whole validation part, not one batch, and computes each cell once.
@@ -79,7 +79,7 @@ class ENAS:
         Of the shared weights.
     """
 
-    epochs: int = 20
+    epochs: int = 25
     policy_updates: int = 20
     policy_draws: int = 5
     policy_rate: float = 3.5e-3
@@ -90,8 +90,8 @@ class ENAS:
     entropy: float = 1e-4
     decay: float = 0.95
     n_derived: int = 60
-    batch_size: int = 64
-    learning_rate: float = 0.1
+    batch_size: int = 128
+    learning_rate: float = 0.05
     channels: int = 8
     label = "ENAS"
 

@@ -63,12 +63,12 @@ class PathDropout:
         Of the super network's training.
     """
 
-    epochs: int = 20
+    epochs: int = 25
     rate: float = 0.05
     n_ranked: int = 200
-    n_probes: int = 16
-    batch_size: int = 64
-    learning_rate: float = 0.1
+    n_probes: int = 10
+    batch_size: int = 128
+    learning_rate: float = 0.05
     channels: int = 8
     label = "Path dropout"
 
@@ -126,13 +126,13 @@ class RandomWeightSharing:
         Of the shared training.
     """
 
-    epochs: int = 30
+    epochs: int = 40
     n_ranked: int = 200
     n_retrained: int = 3
     retrain_epochs: int = 8
-    n_probes: int = 16
-    batch_size: int = 64
-    learning_rate: float = 0.1
+    n_probes: int = 10
+    batch_size: int = 128
+    learning_rate: float = 0.05
     channels: int = 8
     label = "Random search, shared weights"
 

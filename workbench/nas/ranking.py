@@ -24,6 +24,7 @@ from workbench.space import Array
 
 TOP_SHARE = 0.1  # of the ranked architectures whose operations are counted
 LEAST_TOP = 4
+LEAST_COMPARED = 20  # the rank correlation of fewer is mostly noise
 
 
 class Truth(Protocol):
@@ -167,7 +168,7 @@ def draw_distinct(cells: CellSpace, rng: np.random.Generator, n: int) -> list[Ar
 
 
 def beside_truth(steps: Iterable[StepTaken], table: Truth) -> Iterator[StepTaken]:
-    """Add to each step with a ranking what its architectures are worth, and the rank correlations, as far as they are defined."""
+    """Add to each step with a ranking what its architectures are worth, and the rank correlations if they are many."""
     for step in steps:
         if not isinstance(step.why, Ranking) or not step.why.ranked:
             yield step
@@ -175,4 +176,6 @@ def beside_truth(steps: Iterable[StepTaken], table: Truth) -> Iterator[StepTaken
         why = step.why.with_truth(table)
         found = agreement(why.scores, why.truth)
         told = {"rank_correlation": found.overall, "rank_correlation_better_half": found.better_half}
+        if found.n < LEAST_COMPARED:
+            told = {}
         yield replace(step, why=why, metrics={**step.metrics, **{k: v for k, v in told.items() if np.isfinite(v)}})

@@ -54,13 +54,13 @@ class SMASH:
         Of the training.
     """
 
-    epochs: int = 25
+    epochs: int = 35
     hidden: int = 16
     n_ranked: int = 200
     n_changes: int = 30
-    n_probes: int = 16
-    batch_size: int = 64
-    learning_rate: float = 0.1
+    n_probes: int = 10
+    batch_size: int = 128
+    learning_rate: float = 0.05
     channels: int = 8
     label = "SMASH"
 

@@ -1,8 +1,10 @@
 """Training one set of weights for many architectures: what the one-shot searches share.
 
 SGD with momentum, a cosine learning rate and clipped gradients, as DARTS trains its super network (Liu et al. 2019, section 3.1);
-the learning rate is four times theirs, for batches of 64 in a few hundred steps instead of twenty thousand. Weights learn from
-the training part alone; every score is an accuracy on the validation part, in one batch, whose statistics batch norm takes.
+the learning rate is twice theirs, for batches twice as large and a thousand steps instead of twenty thousand. (Measured on random
+paths: after 20 epochs the rank correlation with the truth is about 0.4, after 50 about 0.8; a rate of 0.2 costs half of that.)
+Weights learn from the training part alone; every score is an accuracy on the validation part, in one batch, whose statistics
+batch norm takes.
 """
 
 from __future__ import annotations
@@ -44,8 +46,8 @@ class Schedule:
     """
 
     epochs: int
-    batch_size: int = 64
-    learning_rate: float = 0.1
+    batch_size: int = 128
+    learning_rate: float = 0.05
     last_rate: float = 0.001
     momentum: float = 0.9
     weight_decay: float = 3e-4
