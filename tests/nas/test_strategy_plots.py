@@ -36,6 +36,11 @@ def trace(drawn, name):
     return next(t for t in drawn["data"] if t["name"] == name)
 
 
+def shown(drawn, name):
+    """Trials of the dots of this kind, those at the edge included."""
+    return {k for t in drawn["data"] if t["name"] in (name, f"{name}, worse than the axis reaches") for k in t["customdata"]}
+
+
 def plain(drawn):
     return json.dumps(drawn, default=lambda a: a.tolist(), sort_keys=True)
 
@@ -46,8 +51,8 @@ def test_who_lives_and_who_is_dead_are_told_apart(evolved, ageing):
     drawn = nas_evolution.family_tree(trials)
     why = trials.by_number[39].why
     numbers = Replay(trials).trials_before(39)
-    assert set(trace(drawn, "living")["customdata"]) == {numbers[r] for r in why.population}
-    assert set(trace(drawn, "dead")["customdata"]) == set(numbers) - {numbers[r] for r in why.population}
+    assert shown(drawn, "living") == {numbers[r] for r in why.population}
+    assert shown(drawn, "dead") == set(numbers) - {numbers[r] for r in why.population}
     assert trace(drawn, "its winner, the parent")["customdata"].tolist() == [numbers[why.parent]]
     assert (trace(drawn, "dead")["marker"]["opacity"] < trace(drawn, "living")["marker"]["opacity"].min()).all()
 
@@ -74,22 +79,22 @@ def test_lines_go_from_parents_to_children(evolved):
 def test_the_past_is_drawn_as_it_was(evolved):
     trials = evolved[True].trials
     drawn = nas_evolution.family_tree(trials, 20)
-    assert max(trace(drawn, "living")["x"]) == 20.0
+    assert shown(drawn, "living") == set(Replay(trials).trials_before(20)[-8:])
     assert drawn["layout"]["xaxis"]["range"][1] < 22
 
 
 def test_failed_and_very_bad_ones_stand_at_the_edge(evolved):
     drawn = nas_evolution.family_tree(evolved[True].trials)
     low, high = drawn["layout"]["yaxis"]["range"]
-    for name in ("living", "dead"):
-        t = trace(drawn, name)
-        assert (low <= t["y"]).all() and (t["y"] <= high).all()
-    assert "triangle-up" in trace(drawn, "dead")["marker"]["symbol"]
+    for t in drawn["data"]:
+        if t["name"].startswith(("living", "dead")):
+            assert (low <= t["y"]).all() and (t["y"] <= high).all()
+    assert len(trace(drawn, "dead, worse than the axis reaches")["x"])
 
 
 def test_of_a_long_run_the_newest_are_drawn():
     drawn = nas_evolution.family_tree(run_of(wb.nas.RegularizedEvolution(5), 230).trials)
-    assert sum(len(trace(drawn, name)["x"]) for name in ("living", "dead")) == nas_evolution.WINDOW
+    assert len(shown(drawn, "living") | shown(drawn, "dead")) == nas_evolution.WINDOW
     assert "newest 150" in drawn["layout"]["xaxis"]["title"]["text"]
 
 
@@ -138,15 +143,17 @@ def test_rewards_their_average_and_entropy_are_those_of_the_run(taught):
     trials = [taught.trials.by_number[k] for k in range(60)]
     np.testing.assert_array_equal(trace(drawn, "baseline")["y"], [t.why.baseline for t in trials])
     np.testing.assert_array_equal(trace(drawn, "entropy")["y"], [t.why.entropy for t in trials])
-    rewards = trace(drawn, "reward")
-    shown = [t for t in trials if t.loss is not None and -t.loss >= drawn["layout"]["yaxis2"]["range"][0]]
-    np.testing.assert_array_equal(rewards["y"][[t.number for t in shown]], [-t.loss for t in shown])
-    assert rewards["customdata"].tolist() == list(range(60))
+    rewards, foot = trace(drawn, "reward"), drawn["layout"]["yaxis2"]["range"][0]
+    inside = {t.number: -t.loss for t in trials if t.loss is not None and -t.loss >= foot}
+    assert {int(k): v for k, v in zip(rewards["customdata"], rewards["y"], strict=True) if np.isfinite(v)} == inside
+    below = trace(drawn, "reward, below the axis")
+    assert set(below["customdata"]) == {t.number for t in trials if t.loss is not None and -t.loss < foot}
+    assert (below["y"] == foot).all()
 
 
 def test_a_policy_of_the_past_and_of_a_saved_log_is_drawn_as_it_was(taught):
     early = nas_policy.policy(taught.trials, 10)
-    assert len(trace(early, "reward")["x"]) == 11
+    assert max(trace(early, "reward")["customdata"]) == 10
     again = Trials([loads(dumps(e)) for e in taught.log])
     assert plain(nas_policy.policy(again)) == plain(nas_policy.policy(taught.trials))
     figure(nas_policy.policy(again)).to_json()

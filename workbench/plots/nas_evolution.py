@@ -95,8 +95,12 @@ def tree(history: History, why: EvolutionExplanation, *, parents: Mapping[int, i
             _segments([(r + 1.0, at[r], to[r], at[r]) for r in alive], "lives", m.BLUE, 2.5, legend=False),
             _segments([(why.parent + 1.0, at[why.parent], n + 1.0, at[why.parent])], "to the new child", m.ORANGE, 2.5,
                       legend=False, dash="dot"),
-            _dots(old, at, y, high, "dead", m.GREY, size=6, opacity=0.45),
-            _dots(alive, at, y, high, "living", m.BLUE, size=9, opacity=1.0)]
+            _dots(old[y[old] <= high], at, "dead", m.GREY, size=6, opacity=0.45),
+            _dots(alive[y[alive] <= high], at, "living", m.BLUE, size=9, opacity=1.0),
+            _dots(old[y[old] > high], at, "dead, worse than the axis reaches", m.GREY, size=7, opacity=0.45,
+                  symbol="triangle-up"),
+            _dots(alive[y[alive] > high], at, "living, worse than the axis reaches", m.BLUE, size=9, opacity=1.0,
+                  symbol="triangle-up")]
     if len(alive):
         data.append({**m.dots(_number(alive), at[alive], "living (ring)", m.BLUE, size=15, symbol="circle-open", legend=False),
                      "hoverinfo": "skip", "hovertemplate": None})
@@ -155,10 +159,9 @@ def _segments(ends: Sequence[tuple[float, ...]], name: str, color: str, width: f
     return {**m.line(x, y, name, color, width=width, dash=dash, legend=legend), "hoverinfo": "skip", "hovertemplate": None}
 
 
-def _dots(rows: NDArray[np.intp], at: Array, y: Array, high: float, name: str, color: str, *, size: int,
-          opacity: float) -> m.Dict:
-    """Draw results; those beyond the axis as triangles at its edge."""
-    dots = m.dots(_number(rows), at[rows], name, color, size=size)
-    symbols = np.where(y[rows] <= high, "circle", "triangle-up")
-    dots["marker"] |= {"symbol": symbols.tolist(), "opacity": np.full(len(rows), opacity)}
-    return whose.of_rows(dots, rows)
+def _dots(rows: NDArray[np.intp], at: Array, name: str, color: str, *, size: int, opacity: float,
+          symbol: str = "circle") -> m.Dict:
+    """Draw results; triangles, which stand at the edge, have no place in the legend."""
+    dots = m.dots(_number(rows), at[rows], name, color, size=size, symbol=symbol, legend=symbol == "circle")
+    dots["marker"] |= {"opacity": np.full(len(rows), opacity)}
+    return whose.of_rows({**dots, "cliponaxis": symbol == "circle"}, rows)

@@ -140,14 +140,18 @@ def _rewards(past: list[Trial], shown: Trial, brushed: frozenset[int] | None) ->
     some = [past[i] for i in keep]
     x, gained = keep + 1.0, _gained(some)
     low = _range(past)[0]
-    numbers = [t.number for t in some]
-    dots = m.dots(x, np.maximum(gained, low), "reward", m.BLUE, size=6, axis="2")
-    dots["marker"] |= {"symbol": np.where(gained >= low, "circle", "triangle-down").tolist(),
-                       "opacity": whose.faded(numbers, brushed, 0.7)}
+    numbers = np.array([t.number for t in some])
+    dots = []
+    for name, symbol, on in (("reward", "circle", ~(gained < low)), ("reward, below the axis", "triangle-down", gained < low)):
+        if on.any():
+            made = m.dots(x[on], np.maximum(gained[on], low), name, m.BLUE, size=6, symbol=symbol, legend=symbol == "circle",
+                          axis="2")
+            made["marker"]["opacity"] = whose.faded(numbers[on], brushed, 0.7)
+            dots.append(whose.of_trials({**made, "cliponaxis": symbol == "circle"}, numbers[on]))
     means = np.array([t.why.baseline for t in some if isinstance(t.why, PolicyExplanation)])
     lines = [m.line(x, means, "baseline", m.ORANGE, axis="2", width=2.5),
              {**m.line(x, np.array(_entropy(some)), "entropy", m.PURPLE, axis="2", dash="dash"), "yaxis": "y3"}]
     ring = [i for i, t in enumerate(some) if t is shown and np.isfinite(gained[i])]
     picked = [whose.of_trials(m.dots(x[ring], np.maximum(gained[ring], low), "this one", m.RED, size=14, symbol="circle-open",
-                                     axis="2"), [numbers[i] for i in ring])] if ring else []
-    return [whose.of_trials(dots, numbers), *({**line, "hoverinfo": "skip", "hovertemplate": None} for line in lines), *picked]
+                                     axis="2"), numbers[ring])] if ring else []
+    return [*dots, *({**line, "hoverinfo": "skip", "hovertemplate": None} for line in lines), *picked]
