@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workbench.nas.data import Data, digits, mnist1d, of_arrays
     from workbench.nas.derivation import strongest
     from workbench.nas.enas import ENAS
+    from workbench.nas.encodings import cells_of, encode
     from workbench.nas.evolution import RegularizedEvolution
     from workbench.nas.gdas import GDAS, SNAS
     from workbench.nas.graph import Graph, GraphEdge, GraphNode
@@ -30,10 +31,14 @@ if TYPE_CHECKING:
     from workbench.nas.lamarckian import Lamarckian
     from workbench.nas.macro import MACRO, NANO_MACRO, MacroSpace
     from workbench.nas.morphism import MorphNet
+    from workbench.nas.nasbot import NASBOT
     from workbench.nas.net_changes import Morphism, random_morphism
     from workbench.nas.net_plan import Layer, NetPlan
     from workbench.nas.networks import CellNetwork, build
     from workbench.nas.one_shot import PathDropout, RandomWeightSharing
+    from workbench.nas.otmann import otmann
+    from workbench.nas.predictor_search import PredictorSearch
+    from workbench.nas.predictors import ForestPredictor, GPPredictor, MLPEnsemble
     from workbench.nas.presets import PUBLISHED, block_graph
     from workbench.nas.proxyless import ProxylessNAS, measured_latencies
     from workbench.nas.published import pareto_rows, published_results
@@ -51,6 +56,10 @@ if TYPE_CHECKING:
 
 _HOME = {
     "ArcGP": "arc_kernel",
+    "encode": "encodings", "cells_of": "encodings",
+    "MLPEnsemble": "predictors", "ForestPredictor": "predictors", "GPPredictor": "predictors",
+    "PredictorSearch": "predictor_search",
+    "NASBOT": "nasbot", "otmann": "otmann",
     "BilevelSettings": "bilevel",
     "path_encoding": "cell_paths", "n_paths": "cell_paths",
     "Size": "cell_size", "cell_size": "cell_size",
@@ -88,7 +97,8 @@ _HOME = {
 }
 
 __all__ = [
-    "ArcGP",
+    "ArcGP", "NASBOT", "PredictorSearch",
+    "ForestPredictor", "GPPredictor", "MLPEnsemble", "cells_of", "encode", "otmann",
     "NANO", "NASBENCH201", "CellSpace",
     "Data", "digits", "mnist1d", "of_arrays",
     "CellNetwork", "build", "Epoch", "train", "trained",

@@ -10,7 +10,10 @@ from typing import Any
 from workbench.history import Algorithm
 from workbench.nas.arc_kernel import ArcGP
 from workbench.nas.controller import Controller
+from workbench.nas.encodings import cells_of
 from workbench.nas.evolution import RegularizedEvolution
+from workbench.nas.nasbot import NASBOT
+from workbench.nas.predictor_search import PredictorSearch
 from workbench.nas.random_search import RandomCells
 from workbench.nas.reinforce import Reinforce
 from workbench.space import Choice, Space
@@ -19,6 +22,10 @@ LABELLED: dict[str, Algorithm] = {
     "Regularised evolution": RegularizedEvolution(),
     "Evolution · the worst dies": RegularizedEvolution(ageing=False),
     "GP · arc kernel": ArcGP(),
+    "Predictor · networks (BANANAS)": PredictorSearch(),
+    "Predictor · forest": PredictorSearch("forest"),
+    "Predictor · Gaussian process": PredictorSearch("gp", "one_hot"),
+    "NASBOT": NASBOT(),
     "Random · no cell twice": RandomCells(),
     "REINFORCE": Reinforce(),
     "REINFORCE · LSTM controller": Controller(),
@@ -30,4 +37,6 @@ def suits(algorithm: Any, space: Space) -> bool:
     """Whether an algorithm of this package makes sense in a space, so that a panel should offer it."""
     if isinstance(algorithm, ArcGP):  # for parameters that come and go
         return any(column.parents for column in space.columns)
+    if isinstance(algorithm, NASBOT):  # compares cells
+        return cells_of(space) is not None
     return all(isinstance(space[name], Choice) for name in space)
