@@ -115,3 +115,28 @@ def test_it_is_a_plotly_figure():
 
     made = figure(graph_figure(CellSpace("small", 3, ("none", "conv3")).graph(("conv3", "none", "conv3"))))
     assert len(made.layout.shapes) == 3
+
+
+def test_names_of_edges_do_not_cover_each_other_where_edges_cross():
+    pairs = [(0, 2), (1, 2), (0, 3), (1, 3), (0, 4), (1, 4)]
+    g = Graph("crossing", tuple(GraphNode(str(k)) for k in range(6)),
+              tuple(GraphEdge(i, j, "conv3") for i, j in pairs) + tuple(GraphEdge(j, 5) for j in (2, 3, 4)), inputs=(0, 1))
+    at = layout(g).labels[:6]
+    assert all((np.abs(at[a] - at[b]) >= (0.5 - 1e-9, 0)).any() and np.abs(at[a] - at[b]).max() > 0.25
+               for a, b in itertools.combinations(range(6), 2) if np.abs(at[a] - at[b])[1] < 0.2)
+
+
+def test_names_of_a_long_chain_stand_above_and_below_in_turns():
+    n = 12
+    g = Graph("chain", tuple(GraphNode(f"conv{k}") for k in range(n)), tuple(GraphEdge(k, k + 1) for k in range(n - 1)))
+    sides = next(t for t in graph_figure(g)["data"] if t["name"] == "nodes")["textposition"]
+    assert sides == ["bottom center", "top center"] * (n // 2)
+    short = graph_figure(NANO.graph(ARCH))["data"]
+    assert set(next(t for t in short if t["name"] == "nodes")["textposition"]) == {"bottom center"}
+
+
+def test_a_crowd_of_edges_is_named_only_where_one_is_chosen():
+    names = [next(t for t in graph_figure(NANO.supergraph(), chosen=c)["data"] if t["name"] == "edges")["text"]
+             for c in (None, NANO.chosen(ARCH))]
+    assert set(names[0]) == {""}
+    assert sorted(t for t in names[1] if t) == sorted(op for op in ARCH if op != "none")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from workbench.nas.branches import BRANCHES, BranchSpace
     from workbench.nas.cell_paths import n_paths, path_encoding
     from workbench.nas.cell_size import Size, cell_size
+    from workbench.nas.cell_words import readable
     from workbench.nas.cells import NANO, NASBENCH201, CellSpace
     from workbench.nas.chain import CHAIN, ChainSpace
     from workbench.nas.chain_plan import ChainLayer, ChainPlan
@@ -94,6 +95,7 @@ _HOME = {
     "genotype_size": "two_input_size",
     "PUBLISHED": "presets", "block_graph": "presets",
     "published_results": "published", "pareto_rows": "published",
+    "readable": "cell_words",
 }
 
 __all__ = [
@@ -125,6 +127,7 @@ __all__ = [
     "genotype_size",
     "PUBLISHED", "block_graph",
     "pareto_rows", "published_results",
+    "readable",
 ]
 
 

@@ -18,13 +18,17 @@ from workbench.plots.nas_layout import Layout, layout, path
 from workbench.space import Array
 
 SKY, OLIVE = "#56b4e9", "#a8a000"
-COLORS = {CUT: m.GREY, "skip": m.GREEN, "skip_connect": m.GREEN, "identity": m.GREEN, "conv1": m.PURPLE, "conv3": m.BLUE,
-          "conv5": SKY, "pool3": m.ORANGE, "avgpool3": m.ORANGE, "maxpool3": m.RED, "avg_pool_3x3": m.ORANGE,
-          "max_pool_3x3": m.RED, "sep_conv_3x3": m.BLUE, "sep_conv_5x5": SKY, "dil_conv_3x3": m.PURPLE, "dil_conv_5x5": OLIVE}
+COLORS = {CUT: m.GREY, **dict.fromkeys(("skip", "skip_connect", "identity"), m.GREEN),
+          **dict.fromkeys(("conv3", "sep_conv_3x3", "mb3k3"), m.BLUE), **dict.fromkeys(("conv5", "sep_conv_5x5", "mb6k5"), SKY),
+          **dict.fromkeys(("conv1", "dil_conv_3x3", "shortcut"), m.PURPLE),
+          **dict.fromkeys(("conv7", "sep_conv_7x7", "dil_conv_5x5"), OLIVE),
+          **dict.fromkeys(("pool3", "avgpool", "avgpool3", "avg_pool_3x3", "pool2"), m.ORANGE),
+          **dict.fromkeys(("maxpool", "maxpool3", "max_pool_3x3"), m.RED)}
 OTHERS = (m.BLUE, m.ORANGE, m.PURPLE, m.RED, SKY, OLIVE, m.GREEN)
 WIDTH, THIN, WIDE = 3.0, 0.75, 9.0  # of an edge: without weights, at weight 0, at weight 1
 FAINT, DEAD = 0.28, 0.4  # opacity of what is not chosen, of what is cut or leads nowhere
-MOST_NAMES = 30  # more names on edges would cover each other
+MOST_NAMES = 16  # more names on edges would cover each other
+MOST_LAYERS = 8  # of more, every other node has its name above
 
 
 def operation_colors(operations: Sequence[str]) -> dict[str, str]:
@@ -66,7 +70,8 @@ def graph_figure(graph: Graph, *, weights: Sequence[float] | Array | None = None
         raise WorkbenchError(f"chosen says for each of the {n} edges whether it is, got {len(kept)} values.")
     at, colors = layout(graph), operation_colors(graph.operations)
     shapes = [_edge(graph, at, k, colors, None if w is None else w[k], bool(kept[k])) for k in np.argsort(kept, kind="stable")]
-    named = kept if chosen is not None or not _is_parallel(graph) else np.zeros(n, dtype=bool)
+    carried = np.array([edge.operation not in ("", CUT) for edge in graph.edges], dtype=bool)
+    named = kept & carried
     data = [*_legend(graph, colors), _heads(graph, at), _names(graph, at, named, w), _nodes(graph, at, colors)]
     low, high = _ends(at)
     none = {"visible": False, "fixedrange": True}
@@ -109,17 +114,12 @@ def _heads(graph: Graph, at: Layout) -> m.Dict:
             "marker": {"symbol": "arrow", "angle": 90, "size": 15, "color": m.GREY, "standoff": 9}}
 
 
-def _is_parallel(graph: Graph) -> bool:
-    """Whether two edges join the same nodes."""
-    return len({(e.source, e.target) for e in graph.edges}) < len(graph.edges)
-
-
 def _names(graph: Graph, at: Layout, named: Any, w: Array | None) -> m.Dict:
     """Write the operations at their edges if these are few, and say more to the pointer."""
     few = int(named.sum()) <= MOST_NAMES
     texts, says = [], []
     for k, edge in enumerate(graph.edges):
-        texts.append(safe(edge.operation) if few and named[k] and edge.operation != CUT else "")
+        texts.append(safe(edge.operation) if few and named[k] else "")
         state = "cut" if edge.operation == CUT else "" if graph.alive[k] else "on no way to the output"
         more = [f"weight {m.three(float(w[k]))}"] if w is not None else []
         ends = f"{graph.nodes[edge.source].label} → {graph.nodes[edge.target].label}"
@@ -132,8 +132,10 @@ def _names(graph: Graph, at: Layout, named: Any, w: Array | None) -> m.Dict:
 
 def _nodes(graph: Graph, at: Layout, colors: dict[str, str]) -> m.Dict:
     x, y = at.nodes.T
+    many = graph.layers[-1] > MOST_LAYERS
+    sides = ["top center" if many and layer % 2 else "bottom center" for layer in graph.layers]
     says = [safe(" · ".join(part for part in (node.label, node.operation, node.says) if part)) for node in graph.nodes]
     return {"type": "scatter", "mode": "text+markers", "x": x, "y": y, "text": [safe(node.label) for node in graph.nodes],
-            "textposition": "bottom center", "hovertext": says, "hovertemplate": "%{hovertext}<extra></extra>",
+            "textposition": sides, "hovertext": says, "hovertemplate": "%{hovertext}<extra></extra>",
             "showlegend": False, "name": "nodes", "marker": {
                 "size": 18, "opacity": 1, "color": [colors.get(node.operation, m.GREY) for node in graph.nodes]}}

@@ -20,6 +20,8 @@ from workbench.space import Array
 SWEEPS = 12
 BEND = 0.5  # how far an edge runs level before it bends, in layers
 STRAND = 0.22  # between edges that join the same nodes
+ALONG = (0.5, 0.36, 0.64, 0.26, 0.74)  # where along an edge its label may go, by preference
+ROOM = np.array([0.5, 0.3])  # of a label: to the sides, up and down
 NODE = 8.0  # how much more a node's wish counts than that of a point that an edge passes through
 Way = tuple[int, ...]  # items that an edge goes through, from source to target
 
@@ -63,13 +65,12 @@ def _placed(layers: tuple[int, ...], edges: tuple[tuple[int, int], ...]) -> Layo
     for k, pair in enumerate(edges):
         strands[pair].append(k)
     points: list[Array] = [np.empty((0, 2))] * len(edges)
-    labels = np.empty((len(edges), 2))
     for pair, members in strands.items():
         for place, k in enumerate(members):
             aside = STRAND * (place - (len(members) - 1) / 2)
             points[k] = _aside(places[list(ways[pair])], aside)
-            labels[k] = middle(points[k])
-    return Layout(places[:len(layers)], tuple(points), labels)
+    crowded = [len(strands[pair]) > 2 for pair in edges]
+    return Layout(places[:len(layers)], tuple(points), _labels(points, crowded))
 
 
 def _aside(way: Array, by: float) -> Array:
@@ -81,11 +82,29 @@ def _aside(way: Array, by: float) -> Array:
     return moved
 
 
-def middle(way: Array) -> Array:
-    """Return the point half-way along."""
-    half = (len(way) - 1) / 2
-    low, high = way[int(np.floor(half))], way[int(np.ceil(half))]
-    return np.asarray((low + high) / 2)
+def _labels(ways: list[Array], crowded: list[bool]) -> Array:
+    """Put a label on each way, half-way along or, where another label is there, farther on or back; shape (n, 2).
+
+    Those of a crowd of parallel edges stay half-way: one of them is named at a time.
+    """
+    placed = np.empty((len(ways), 2))
+    for k, way in enumerate(ways):
+        curve = drawn(way)
+        spots = curve[[round(f * (len(curve) - 1)) for f in (ALONG[:1] if crowded[k] else ALONG)]]
+        gaps = np.abs(spots[:, None] - placed[None, :k]) / ROOM  # (n_spots, k, 2): below 1 in both directions is too near
+        free = gaps.max(axis=2).min(axis=1) if k else np.ones(len(spots))
+        placed[k] = spots[int(np.argmax(free >= 1))] if (free >= 1).any() else spots[int(np.argmax(free))]
+    return placed
+
+
+def drawn(way: Array, n: int = 25) -> Array:
+    """Return points of the curve that ``path`` writes, n for each of its pieces, shape (n_points, 2)."""
+    t = np.linspace(0.0, 1.0, n)[:, None]
+    pieces = []
+    for p, q in itertools.pairwise(way):
+        bend = np.array([BEND * (q[0] - p[0]), 0.0])
+        pieces.append((1 - t) ** 3 * p + 3 * (1 - t) ** 2 * t * (p + bend) + 3 * (1 - t) * t**2 * (q - bend) + t**3 * q)
+    return np.concatenate(pieces)
 
 
 def path(way: Array) -> str:
@@ -179,7 +198,22 @@ def _heights(rows: list[list[int]], ways: list[Way], n_nodes: int) -> Array:
             wish = np.array([0.0 if one_line and i < n_nodes else y[o].mean() if o else y[i]
                              for i, o in zip(row, beside, strict=True)])
             y[row] = _apart(wish, np.where(np.array(row) < n_nodes, 1e6 if one_line else NODE, 1.0))
+    for way in ways:
+        _level(way[1:-1], rows, y)
     return y
+
+
+def _level(passed: Way, rows: list[list[int]], y: Array) -> None:
+    """Move the points that an edge passes through to the height of the outermost of them, where there is room for all."""
+    if len(passed) < 2:
+        return
+    goal = max((y[item] for item in passed), key=abs)
+    for item in passed:
+        row = next(row for row in rows if item in row)
+        k = row.index(item)
+        if (k > 0 and goal < y[row[k - 1]] + 1) or (k + 1 < len(row) and goal > y[row[k + 1]] - 1):
+            return
+    y[list(passed)] = goal
 
 
 def _apart(wish: Array, weight: Array) -> Array:

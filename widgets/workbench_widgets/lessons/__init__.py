@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from workbench_widgets.lessons.curve_extrapolation import CurveExtrapolationLesson as CurveExtrapolationLesson
     from workbench_widgets.lessons.curve_families import CurveFamiliesLesson as CurveFamiliesLesson
     from workbench_widgets.lessons.darts import DARTSLesson as DARTSLesson
+    from workbench_widgets.lessons.edit_a_cell import CellLesson as CellLesson
     from workbench_widgets.lessons.gaussian_process import GaussianProcessLesson as GaussianProcessLesson
     from workbench_widgets.lessons.grid_random import GridRandomLesson as GridRandomLesson
     from workbench_widgets.lessons.hyperband_table import HyperbandTableLesson as HyperbandTableLesson
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from workbench_widgets.lessons.tpe import TPELesson as TPELesson
     from workbench_widgets.lessons.you_are_the_optimiser import YouAreTheOptimiser as YouAreTheOptimiser
 
-__all__ = ["BayesianOptimisationLesson", "CMAESLesson", "CurveExtrapolationLesson", "CurveFamiliesLesson", "DARTSLesson",
-           "GaussianProcessLesson", "GridRandomLesson", "HyperbandTableLesson", "MorphismLesson", "TPELesson",
+__all__ = ["BayesianOptimisationLesson", "CMAESLesson", "CellLesson", "CurveExtrapolationLesson", "CurveFamiliesLesson",
+           "DARTSLesson", "GaussianProcessLesson", "GridRandomLesson", "HyperbandTableLesson", "MorphismLesson", "TPELesson",
            "YouAreTheOptimiser"]
 
 _HOME = {
@@ -26,6 +27,7 @@ _HOME = {
     "CMAESLesson": "cma_es",
     "CurveExtrapolationLesson": "curve_extrapolation",
     "CurveFamiliesLesson": "curve_families",
+    "CellLesson": "edit_a_cell",
     "DARTSLesson": "darts",
     "GaussianProcessLesson": "gaussian_process",
     "GridRandomLesson": "grid_random",
