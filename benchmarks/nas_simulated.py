@@ -49,6 +49,13 @@ ALGORITHMS: dict[str, Entry] = {
     "regularised evolution": Entry(wb.nas.RegularizedEvolution(), (91.19, 0.31)),
     "evolution, the worst dies": Entry(wb.nas.RegularizedEvolution(ageing=False)),
     "REINFORCE": Entry(wb.nas.Reinforce(), (91.09, 0.37)),
+    "predictor: Gaussian process": Entry(wb.nas.PredictorSearch("gp", "one_hot"), slow=True),
+    "predictor: networks (BANANAS)": Entry(wb.nas.PredictorSearch(), slow=True),
+    "predictor: networks, one-hot": Entry(wb.nas.PredictorSearch(encoding="one_hot"), slow=True),
+    "predictor: forest": Entry(wb.nas.PredictorSearch("forest", "one_hot"), slow=True),
+    "NASBOT": Entry(wb.nas.NASBOT(), slow=True),
+    "TPE": Entry(wb.TPE(), slow=True),
+    "SMAC forest": Entry(wb.RFBO(), slow=True),
     "LSTM controller": Entry(wb.nas.Controller(), slow=True),
     "LSTM controller, rate 0.006": Entry(wb.nas.Controller(learning_rate=0.006), slow=True),
 }

@@ -262,7 +262,8 @@ def believe(history: History, h: KernelParameters, nu: tuple[float, ...]) -> Nas
     if not len(history.pending):
         return belief
     believed, _ = belief.predict(history.pending)
-    return _conditioned(cells, nu, transform, h, c, [*a, *architectures_at(cells, history.pending)], np.concatenate([y, believed]), y)
+    a += architectures_at(cells, history.pending)
+    return _conditioned(cells, nu, transform, h, c, a, np.concatenate([y, believed]), y)
 
 
 def _conditioned(cells: CellSpace, nu: tuple[float, ...], transform: OutputTransform, h: KernelParameters, c: float,
