@@ -46,8 +46,8 @@ class Known(Protocol):
 
 
 def predicted_figure(truth: Array, mean: Array, sd: Array | None = None, *, trained: Array | None = None,
-                     picked: int | None = None, rank: int | None = None, n_ranks: int | None = None, names: Sequence[str] | None = None,
-                     height: int = HEIGHT) -> dict[str, Any]:
+                     picked: int | None = None, rank: int | None = None, n_ranks: int | None = None,
+                     names: Sequence[str] | None = None, height: int = HEIGHT) -> dict[str, Any]:
     """Draw predicted against true errors, with the rank correlation over what was not trained.
 
     Parameters
