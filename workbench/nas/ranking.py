@@ -125,7 +125,7 @@ class Ranking(Relaxation):
         found = self.agreement
         if found is None or np.isnan(found.overall):
             return said
-        half = "not defined" if np.isnan(found.better_half) else f"{found.better_half:.2f}"
+        half = "not defined" if np.isnan(found.better_half) else f"{round(found.better_half, 2) + 0.0:.2f}"
         return f"{said} Rank correlation with the truth {found.overall:.2f}, within the better half {half}."
 
 

@@ -63,7 +63,7 @@ def score_against_truth(why: Any, about: Mapping[str, Any] | None = None, *, hei
              (0.57, f"better half: {_number(found.better_half)}")]
     layout: m.Dict = {
         "title": m.title(_finding(found.overall, found.better_half)), "height": height, "hovermode": "closest", "dragmode": False,
-        "margin": {"l": 60, "r": 12, "t": 112, "b": 48}, "legend": {"orientation": "h", "x": 0, "y": 1.09, "yanchor": "bottom"},
+        "margin": {"l": 60, "r": 12, "t": 92, "b": 48}, "legend": {"orientation": "h", "x": 0, "y": 1.09, "yanchor": "bottom"},
         "xaxis": {**x, "domain": [0.0, 0.45], "range": [0.0, 1.0], "anchor": "y", "nticks": 6},
         "xaxis2": {**x, "domain": [0.57, 1.0], "range": m.room(scores[better]), "anchor": "y2", "nticks": 6},
         "yaxis": {"title": {"text": "accuracy when trained on its own (test)"}, "range": [max(low - 0.04, 0.0), 1.0],
@@ -110,7 +110,7 @@ def sampled_accuracy(steps: Sequence[StepTaken], *, total: int | None = None, at
     end = float(max(total or 0, int(x[-1]), 2))
     layout: m.Dict = {
         "title": m.title(f"With shared weights a sampled architecture is right on {100 * scores[-1].mean():.0f} %"),
-        "height": height, "hovermode": "closest", "dragmode": False, "margin": {"l": 60, "r": 12, "t": 96, "b": 44},
+        "height": height, "hovermode": "closest", "dragmode": False, "margin": {"l": 60, "r": 12, "t": 70, "b": 44},
         "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"},
         "xaxis": {"title": {"text": "epoch"}, "range": [0.5, end + 0.5], "anchor": "y2" if len(rooms) > 1 else "y",
                   "fixedrange": True, "nticks": 12},
@@ -159,7 +159,7 @@ def _metric(steps: Sequence[StepTaken], name: str) -> Array:
 
 
 def _number(value: float) -> str:
-    return "not defined" if np.isnan(value) else f"{value:.2f}".replace("-", "−")
+    return "not defined" if np.isnan(value) else f"{round(value, 2) + 0.0:.2f}".replace("-", "−")  # + 0.0: no "-0.00"
 
 
 def _finding(overall: float, better: float) -> str:
