@@ -248,5 +248,6 @@ def _one(algorithm: Any) -> Any:
         raise RunError(f"there is no algorithm {algorithm!r}. Names are {', '.join(map(repr, catalogue.LABELLED))}; or give "
                        "an object such as wb.TPE(gamma=0.2).")
     if isinstance(algorithm, type):
-        raise RunError(f"an algorithm is an object, got the class {algorithm.__name__}. Write wb.{algorithm.__name__}().")
+        where = "wb.nas." if algorithm.__module__.startswith("workbench.nas.") else "wb."
+        raise RunError(f"an algorithm is an object, got the class {algorithm.__name__}. Write {where}{algorithm.__name__}().")
     return algorithm
