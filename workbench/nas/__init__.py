@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from workbench.nas.training import Epoch, train, trained
     from workbench.nas.two_input_cells import DARTS_CELLS, Genotype, TwoInputCell, TwoInputCells
     from workbench.nas.two_input_size import genotype_size
+    from workbench.nas_search import search
 
 _HOME = {
     "ArcGP": "arc_kernel",
@@ -96,6 +97,7 @@ _HOME = {
     "PUBLISHED": "presets", "block_graph": "presets",
     "published_results": "published", "pareto_rows": "published",
     "readable": "cell_words",
+    "search": ".nas_search",  # it runs searches, and so stands above this package
 }
 
 __all__ = [
@@ -128,6 +130,7 @@ __all__ = [
     "PUBLISHED", "block_graph",
     "pareto_rows", "published_results",
     "readable",
+    "search",
 ]
 
 
@@ -136,7 +139,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'workbench.nas' has no attribute {name!r}")
     try:
-        value = getattr(import_module(f"workbench.nas.{_HOME[name]}"), name)
+        value = getattr(import_module(f".{_HOME[name]}", __name__), name)
     except ModuleNotFoundError as error:
         if error.name == "torch":
             from workbench.models.neural.extra import require_torch
