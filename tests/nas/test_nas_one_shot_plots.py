@@ -71,6 +71,14 @@ def test_without_a_truth_it_says_how_to_get_one(why, word):
     assert word in drawn["layout"]["annotations"][0]["text"]
 
 
+def test_the_order_of_a_few_is_not_compared():
+    why = found(8).with_truth(FakeTable())
+    drawn = score_against_truth(why)
+    assert "too few" in drawn["layout"]["title"]["text"]
+    assert not any("correlation" in a["text"] for a in drawn["layout"]["annotations"])
+    assert "Too few" in why.summary()
+
+
 def test_sampled_accuracies_are_drawn_epoch_by_epoch():
     steps = [StepTaken(k, {"train_loss": 1.0, "mixed_accuracy": 0.5 + k / 10}, found(20, k)) for k in range(4)]
     steps.append(StepTaken(4, {"valid_accuracy": 0.5}, found(50)))  # the ranking is no epoch

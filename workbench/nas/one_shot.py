@@ -126,11 +126,11 @@ class RandomWeightSharing:
         Of the shared training.
     """
 
-    epochs: int = 40
+    epochs: int = 60
     n_ranked: int = 200
     n_retrained: int = 3
     retrain_epochs: int = 8
-    n_probes: int = 10
+    n_probes: int = 6
     batch_size: int = 128
     learning_rate: float = 0.05
     channels: int = 8

@@ -123,8 +123,10 @@ class Ranking(Relaxation):
         said = (f"{len(self.ranked)} architectures, ranked by their accuracy with shared weights: from "
                 f"{100 * float(np.max(self.scores)):.0f} % down to {100 * float(np.min(self.scores)):.0f} %.")
         found = self.agreement
-        if found is None or np.isnan(found.overall):
+        if found is None:
             return said
+        if found.n < LEAST_COMPARED or np.isnan(found.overall):
+            return f"{said} Too few different scores to compare their order with the truth."
         half = "not defined" if np.isnan(found.better_half) else f"{round(found.better_half, 2) + 0.0:.2f}"
         return f"{said} Rank correlation with the truth {found.overall:.2f}, within the better half {half}."
 

@@ -1,10 +1,11 @@
 """Training one set of weights for many architectures: what the one-shot searches share.
 
 SGD with momentum, a cosine learning rate and clipped gradients, as DARTS trains its super network (Liu et al. 2019, section 3.1);
-the learning rate is twice theirs, for batches twice as large and a thousand steps instead of twenty thousand. (Measured on random
-paths: after 20 epochs the rank correlation with the truth is about 0.4, after 50 about 0.8; a rate of 0.2 costs half of that.)
-Weights learn from the training part alone; every score is an accuracy on the validation part, in one batch, whose statistics
-batch norm takes.
+the learning rate is twice theirs, for batches twice as large and a thousand steps instead of twenty thousand. Weights learn from
+the training part alone; every score is an accuracy on the validation part, in one batch, whose statistics batch norm takes.
+
+How long they are trained decides what the scores are worth. Random paths on MNIST-1D, mean of three seeds, rank correlation with
+the truth: 0.3 after 10 epochs, 0.63 after 40, 0.85 after 100; within the better half -0.1, -0.1 and 0.47.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from workbench.events import StepTaken
-from workbench.nas.ranking import Ranking
+from workbench.nas.ranking import LEAST_COMPARED, Ranking
 from workbench.plots import marks as m
 from workbench.plots.figure import empty, safe
 from workbench.space import Array
@@ -59,10 +59,12 @@ def score_against_truth(why: Any, about: Mapping[str, Any] | None = None, *, hei
     low = min([float(truth.min()), *(y for y, *_ in levels)])
     inner = m.room(truth[better], np.array([y for y, *_ in levels if y >= middle]), margin=0.12)
     x = {"title": {"text": "accuracy with shared weights (validation)"}, "fixedrange": True}
-    texts = [(0.0, f"all {found.n}: rank correlation {_number(found.overall)}"),
-             (0.57, f"better half: {_number(found.better_half)}")]
+    few = found.n < LEAST_COMPARED
+    texts = [(0.0, f"all {found.n}" if few else f"all {found.n}: rank correlation {_number(found.overall)}"),
+             (0.57, "better half" if few else f"better half: {_number(found.better_half)}")]
     layout: m.Dict = {
-        "title": m.title(_finding(found.overall, found.better_half)), "height": height, "hovermode": "closest", "dragmode": False,
+        "title": m.title(f"{found.n} architectures: too few to compare their order" if few
+                         else _finding(found.overall, found.better_half)), "height": height, "hovermode": "closest", "dragmode": False,
         "margin": {"l": 60, "r": 12, "t": 92, "b": 48}, "legend": {"orientation": "h", "x": 0, "y": 1.09, "yanchor": "bottom"},
         "xaxis": {**x, "domain": [0.0, 0.45], "range": [0.0, 1.0], "anchor": "y", "nticks": 6},
         "xaxis2": {**x, "domain": [0.57, 1.0], "range": m.room(scores[better]), "anchor": "y2", "nticks": 6},
