@@ -62,9 +62,9 @@ def score_against_truth(why: Any, about: Mapping[str, Any] | None = None, *, hei
     few = found.n < LEAST_COMPARED
     texts = [(0.0, f"all {found.n}" if few else f"all {found.n}: rank correlation {_number(found.overall)}"),
              (0.57, "better half" if few else f"better half: {_number(found.better_half)}")]
+    says = f"{found.n} architectures: too few to compare their order" if few else _finding(found.overall, found.better_half)
     layout: m.Dict = {
-        "title": m.title(f"{found.n} architectures: too few to compare their order" if few
-                         else _finding(found.overall, found.better_half)), "height": height, "hovermode": "closest", "dragmode": False,
+        "title": m.title(says), "height": height, "hovermode": "closest", "dragmode": False,
         "margin": {"l": 60, "r": 12, "t": 92, "b": 48}, "legend": {"orientation": "h", "x": 0, "y": 1.09, "yanchor": "bottom"},
         "xaxis": {**x, "domain": [0.0, 0.45], "range": [0.0, 1.0], "anchor": "y", "nticks": 6},
         "xaxis2": {**x, "domain": [0.57, 1.0], "range": m.room(scores[better]), "anchor": "y2", "nticks": 6},
