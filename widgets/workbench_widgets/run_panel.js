@@ -1,8 +1,4 @@
 // The panel of a run. State comes as traits that only Python's pump writes; every wish goes back as one message.
-const STATES = {
-  ready: ["○", "Ready"], running: ["●", "Running"], pausing: ["◐", "Pausing"], paused: ["‖", "Paused"], stopping: ["◧", "Stopping"],
-  stopped: ["■", "Stopped"], done: ["✓", "Done"], failed: ["✗", "Failed"], watching: ["◉", "Watching"],
-};
 const MARKS = { complete: "●", pruned: "–", failed: "×", interrupted: "□", running: "○" };
 const ALL_TABS = [["progress", "Progress"], ["overview", "Overview"], ["model", "Model"], ["curves", "Curves"], ["fidelity", "Fidelity"], ["coordinates", "Coordinates"], ["contour", "Contour"], ["trials", "Trials"], ["trial", "Trial"], ["importance", "Importance"], ["compare", "Compare"], ["log", "Log"], ["export", "Export"]];
 const PAGES = ["trial", "importance", "compare", "export"];    // tabs that are widgets of their own; a panel has those that are among its parts
@@ -138,18 +134,6 @@ function tableOf(model, send, open, look) {
   return { nodes: node, draw, hover };
 }
 
-/** The log: follows the newest line unless the reader has scrolled up. */
-function logOf(model) {
-  const node = h("div", { className: "wb-lines", tabIndex: 0, role: "log", ariaLabel: "Log", ariaLive: "off" });
-  function draw() {
-    const lines = model.get("lines"), follow = node.scrollHeight - node.scrollTop - node.clientHeight < 30;
-    node.replaceChildren(...lines.map(([at, who, text, kind]) => h("div", { className: `wb-line wb-line-${kind}` }, h("span", {}, at), h("span", {}, who), h("span", {}, text))));
-    if (!lines.length) node.append(h("div", { className: "wb-empty" }, "What the objective prints, and every failure, will be listed here."));
-    if (follow) node.scrollTop = node.scrollHeight;
-  }
-  return { nodes: [node], draw };
-}
-
 /** What stands above the picture of the model. */
 function modelOf(model, send, figure) {
   const go = () => send({ cmd: "along", x: x.value, y: map.checked ? y.value : "" });
@@ -248,7 +232,7 @@ function render({ model, el }) {
   const figures = Object.fromEntries(["progress", "model", "curves", "coordinates", "contour", "brackets", "gantt", "ranks", "forecast", "looks"].map((name) => [name, h("div", { className: "wb-figure" })]));
   const together = Object.fromEntries(OVERVIEW.map((name) => [name, h("div", { className: "wb-figure" })]));
   const pages = Object.fromEntries(PAGES.map((name) => [name, h("div", { className: "wb-page" })]));
-  const parts = { progress: { nodes: [figures.progress, h("div", { className: "wb-hint wb-how" }, "Point at a dot to look, click to pick, double-click for its page; drag to brush trials for all tabs.")], draw() {} }, overview: { nodes: [h("div", { className: "wb-overview" }, Object.values(together))], draw() {} }, model: modelOf(model, send, figures.model), curves: curvesOf(model, send, figures.curves), fidelity: fidelityOf(model, send, figures, embed), coordinates: coordinatesOf(model, send, figures.coordinates), contour: contourOf(model, send, figures.contour), trials: tableOf(model, send, open, look), log: logOf(model), ...Object.fromEntries(PAGES.map((name) => [name, { nodes: [pages[name]], draw() {} }])) };
+  const parts = { progress: { nodes: [figures.progress, h("div", { className: "wb-hint wb-how" }, "Point at a dot to look, click to pick, double-click for its page; drag to brush trials for all tabs.")], draw() {} }, overview: { nodes: [h("div", { className: "wb-overview" }, Object.values(together))], draw() {} }, model: modelOf(model, send, figures.model), curves: curvesOf(model, send, figures.curves), fidelity: fidelityOf(model, send, figures, embed), coordinates: coordinatesOf(model, send, figures.coordinates), contour: contourOf(model, send, figures.contour), trials: tableOf(model, send, open, look), log: logOf(model, "What the objective prints, and every failure, will be listed here."), ...Object.fromEntries(PAGES.map((name) => [name, { nodes: [pages[name]], draw() {} }])) };
   const foot = footOf(model, send, show, open), brushes = brushesOf(model, send);
   const id = `wb${Math.random().toString(36).slice(2, 8)}`;
   const panes = Object.fromEntries(TABS.map(([key]) => [key, h("div", { id: `${id}-${key}`, role: "tabpanel", className: `wb-pane wb-${key}` }, parts[key].nodes)]));

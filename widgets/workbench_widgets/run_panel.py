@@ -104,8 +104,8 @@ class RunPanel(anywidget.AnyWidget):
         Which trial is looked at, picked and pinned, and which are brushed; given to several views it links them.
     """
 
-    _esm = script("run_panel", "run_panel_maps", "run_panel_fidelity")
-    _css = styles("run_panel")
+    _esm = script("run_chrome", "run_panel", "run_panel_maps", "run_panel_fidelity")
+    _css = styles("run_chrome", "run_panel")
     head = t.Dict().tag(sync=True)  # the first lines: state, progress, best, times, settings
     table = t.Dict().tag(sync=True)
     lines: Any = t.List().tag(sync=True)
