@@ -87,7 +87,11 @@ def _pm(values: Sequence[float], *, percent: bool = True) -> str:
 def run(*, full: bool = False) -> list[Table]:
     """Run the seeds; one row a search, one for the biggest model."""
     seeds = range(N_SEEDS if full else N_QUICK)
-    told = [measure("benchmarks.nas_darts", seed, "full" if full else "quick") for seed in seeds]
+    return [tabled([measure("benchmarks.nas_darts", k, "full" if full else "quick", timeout_s=3600) for k in seeds])]
+
+
+def tabled(told: Sequence[dict[str, Any]]) -> Table:
+    """Put what the seeds reported into a table."""
     table = Table("nas_darts", f"Searches by gradients on MNIST-1D, 20 epochs, {len(told)} seeds: accuracy in % (± deviation)",
                   ["search", "CPU s", "of first order", "mixture", "discretised", "pick from scratch, test",
                    "random search as long, test", "its cells", "different picks"])
@@ -101,7 +105,7 @@ def run(*, full: bool = False) -> list[Table]:
     table.rows.append(["biggest: conv3 on every edge", *[None] * 4, _pm([t["biggest"] for t in told]), None, None, 1])
     table.notes.append("Mixture and discretised: validation accuracy with the weights of the search. CPU s: without measuring "
                        "accuracies and of the other gradient at each epoch. One test signal in 1,000 is 0.1 %.")
-    return [table]
+    return table
 
 
 if __name__ == "__main__":

@@ -75,7 +75,8 @@ def gradients(steps: Sequence[StepTaken], *, height: int = 460) -> dict[str, Any
         "xaxis2": {**fixed, "domain": [0.54, 1.0], "anchor": "y2", "type": "category"},
         "yaxis2": {**fixed, "domain": [0.5, 1.0], "anchor": "x2", "autorange": "reversed", "type": "category",
                    "showticklabels": False},
-        "xaxis3": {**fixed, "anchor": "y3", "title": {"text": "step"}, "range": [x[0] - 0.5, max(x[-1], x[0] + 1) + 0.5]},
+        "xaxis3": {**fixed, "anchor": "y3", "title": {"text": "step"}, "range": [x[0] - 0.5, max(x[-1], x[0] + 1) + 0.5],
+                   "dtick": _whole(x[0], x[-1])},
         "yaxis3": {**fixed, "domain": [0.0, 0.28], "anchor": "x3", "range": [low, high], "nticks": 4},
         "legend": {"orientation": "h", "x": 0, "y": 0.29, "yanchor": "bottom"}}}
 
@@ -96,7 +97,8 @@ def gap_over_time(steps: Sequence[StepTaken], *, total: int | None = None, heigh
     return {"data": data, "layout": {
         "title": m.title(f"Discretisation gap at step {told[-1][0]}: {gap:.1f} points".replace("-", "−")), "height": height,
         "dragmode": False, "margin": {"l": 60, "r": 12, "t": 66, "b": 44}, "legend": m.LEGEND,
-        "xaxis": {"title": {"text": "step"}, "fixedrange": True, "range": [x[0] - 0.5, float(max(total or 0, x[-1])) + 0.5]},
+        "xaxis": {"title": {"text": "step"}, "fixedrange": True, "range": [x[0] - 0.5, float(max(total or 0, x[-1])) + 0.5],
+                  "dtick": _whole(x[0], max(total or 0, x[-1]))},
         "yaxis": {"title": {"text": "validation accuracy (%)"}, "fixedrange": True, "range": [0, 100]}}}
 
 
@@ -164,6 +166,11 @@ DIVERGING = [[0.0, "#0b5d9e"], [0.25, "#6fa8d0"], [0.5, "#f2f2f2"], [0.75, "#e59
 
 def _relaxed(steps: Sequence[StepTaken], kind: type[Any]) -> list[tuple[int, Any]]:
     return [(s.step, s.why) for s in steps if isinstance(s.why, kind)]
+
+
+def _whole(first: float, last: float) -> int:
+    """Return a whole distance between ticks, for ten of them at most."""
+    return next(d for d in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**6) if (last - first) / d <= 10)
 
 
 def _percent(value: float | None) -> str:
