@@ -54,8 +54,8 @@ def areas(steps: Sequence[tuple[int, Relaxation]], *, total: int | None = None, 
         right, bottom = left + 1.0 / COLUMNS - 0.05, top - 1.0 / rows + 0.1
         layout[f"xaxis{axis}"] = {"domain": [left, right], "anchor": f"y{axis}", "range": [1.0, end], "fixedrange": True,
                                   "nticks": 5}
-        layout[f"yaxis{axis}"] = {"domain": [max(bottom, 0.0), top], "anchor": f"x{axis}", "range": [0.0, 1.0], "fixedrange": True,
-                                  "nticks": 3}
+        layout[f"yaxis{axis}"] = {"domain": [max(bottom, 0.0), top], "anchor": f"x{axis}", "range": [0.0, 1.0],
+                                  "fixedrange": True, "nticks": 3}
         i, j = last.edges[e]
         layout["annotations"].append({"text": f"edge {i} → {j}", "xref": "paper", "yref": "paper", "x": left, "y": top,
                                       "xanchor": "left", "yanchor": "bottom", "showarrow": False})
