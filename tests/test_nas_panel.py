@@ -178,7 +178,12 @@ def test_discretising_leaves_one_operation_on_each_edge(make):
 
 def test_words_are_left_out_where_nothing_is_known():
     assert discretised({}, None, {}) == []
-    assert [row[1] for row in discretised({"valid_accuracy": 0.5}, None, {})] == ["50.0 %"]
+    assert [row[1] for row in discretised({"discrete_accuracy": 0.5}, None, {})] == ["50.0 %"]
+
+
+def test_of_sampled_cells_nobody_says_that_they_are_a_mixture():
+    why = ranking(SMALL, list(SMALL)[:4], np.linspace(0, 1, 4))
+    assert discretised({"valid_accuracy": 0.5}, why, {})[0][0] == "a sampled cell, with the shared weights"
 
 
 def test_any_step_can_be_looked_at_while_the_search_goes_on(make):

@@ -183,7 +183,9 @@ def label(strategy: Any) -> str:
         return name if isinstance(told, str) else repr(strategy)
     changed = [f"{f.name}={value!r}" for f in fields(strategy) if f.init
                and (value := getattr(strategy, f.name)) != getattr(plain, f.name)]
-    return f"{name}({', '.join(changed)})" if changed else name
+    if not changed:
+        return name
+    return f"{name} · {', '.join(changed)}" if isinstance(told, str) else f"{name}({', '.join(changed)})"
 
 
 __all__ = ["Strategy", "search", "table_of"]

@@ -98,8 +98,7 @@ function cellOf(model, send, figure) {
   const button = h("button", { type: "button", textContent: "Discretise", title: "Show the cell that would be kept now, one operation on each edge (d)", onclick: () => send({ cmd: "discretise", on: !model.get("shown").discretised }) });
   const why = h("span", { className: "wb-hint" });
   const rows = h("tbody"), ops = h("tbody");
-  const gap = h("table", { className: "wb-facts-table" }, h("caption", {}, "Accuracy before and after"), h("tbody"));
-  gap.lastChild.replaceWith(rows);
+  const caption = h("caption"), gap = h("table", { className: "wb-facts-table" }, caption, rows);
   const chosen = h("table", { className: "wb-facts-table" }, h("caption", {}, "Kept on each edge"), ops);
   const side = h("div", { className: "wb-cellside" }, gap, chosen);
   const node = [h("div", { className: "wb-modelhead" }, button, why), h("div", { className: "wb-cellrow" }, figure, side)];
@@ -114,6 +113,7 @@ function cellOf(model, send, figure) {
     if (side.dataset.key === key) return;
     side.dataset.key = key;
     gap.hidden = !s.kept.length;
+    put(caption, s.relaxed ? "Accuracy before and after" : "What it is worth");
     rows.replaceChildren(...s.kept.map(([what, value, how]) => h("tr", {}, h("th", { scope: "row" }, what), h("td", {}, value), h("td", { className: "wb-hint" }, how))));
     ops.replaceChildren(...s.chosen.map(([edge, op]) => h("tr", {}, h("th", { scope: "row" }, edge), h("td", {}, op))));
   }

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from workbench.nas.ranking import Ranking
+from workbench.nas.relaxation import Relaxation
+
 
 def percent(share: float) -> str:
     """Write a share as per cent with one decimal."""
@@ -30,12 +33,16 @@ def gap_of(metrics: Mapping[str, float], about: Mapping[str, Any]) -> list[str]:
 
 
 def discretised(metrics: Mapping[str, float], why: Any, about: Mapping[str, Any]) -> list[list[str]]:
-    """Return what is known of the mixture and of the cell that is kept, each with its words."""
-    mixed = metrics.get("mixed_accuracy", getattr(why, "mixed_accuracy", metrics.get("valid_accuracy")))
+    """Return what is known of the cell before and after one operation is kept on each edge, each with its words."""
+    mixed = metrics.get("mixed_accuracy", getattr(why, "mixed_accuracy", None))
+    if mixed is None and type(why) is Relaxation:
+        mixed = metrics.get("valid_accuracy")
     kept = metrics.get("discrete_accuracy", getattr(why, "discrete_accuracy", None))
     rows = []
     if mixed is not None:
         rows.append(["as a mixture of all operations", percent(mixed), "validation"])
+    if isinstance(why, Ranking) and "valid_accuracy" in metrics:
+        rows.append(["a sampled cell, with the shared weights", percent(metrics["valid_accuracy"]), "validation, mean"])
     if kept is not None:
         rows.append(["the cell that is kept, with the shared weights", percent(kept), "validation"])
     if "true_accuracy" in metrics:

@@ -25,10 +25,14 @@ KNOWN: dict[str, tuple[str, str, str]] = {
     "discrete_accuracy": ("discretised, weights shared", m.PURPLE, "solid"),
     "true_accuracy": ("the pick, trained on its own", m.GREEN, "solid"),
     "random_accuracy": ("random search, same compute", m.ORANGE, "dash"),
+    "best_accuracy": ("best so far", m.PURPLE, "dot"),
+    "retrained_accuracy": ("retrained", m.RED, "solid"),
+    "reward": ("reward of the controller", m.RED, "solid"),
+    "baseline_reward": ("its baseline", m.RED, "dash"),
     "train_loss": ("training loss", m.GREY, "solid"),
     "valid_loss": ("validation loss", m.BLUE, "solid"),
 }
-OTHERS = (m.RED, m.PURPLE, SKY, m.GREEN, m.ORANGE, m.BLUE)
+OTHERS = (m.RED, SKY, m.PURPLE, m.ORANGE, m.GREEN, m.BLUE)
 
 
 def progress(steps: Sequence[StepTaken], about: Mapping[str, Any] | None = None, *, total: int | None = None,

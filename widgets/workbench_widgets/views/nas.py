@@ -240,6 +240,7 @@ class StepLog(Paced):
         self._sink = sink
         self.front = False
         self.lines: list[list[str]] = []
+        self._n = 0  # steps so far
 
     @property
     def seen(self) -> bool:
@@ -249,7 +250,8 @@ class StepLog(Paced):
     def fold(self, events: Iterable[Event]) -> None:
         """Take in further events."""
         for e in events:
-            line = said(e)
+            self._n += isinstance(e, StepTaken)
+            line = said(e, self._n)
             if line is not None:
                 self.lines.append([time.strftime("%H:%M:%S", time.localtime(e.time)), *line])
                 self._dirty = True
@@ -257,7 +259,7 @@ class StepLog(Paced):
 
     def rewind(self, events: Sequence[Event]) -> None:
         """Forget what came later: these are all events so far."""
-        self.lines = []
+        self.lines, self._n = [], 0
         self.fold(events)
         self.hasten()
 
@@ -266,11 +268,11 @@ class StepLog(Paced):
         self._sink([list(line) for line in self.lines])
 
 
-def said(e: Event) -> tuple[str, str, str] | None:
-    """Say an event as who, text and kind; None for one that says nothing."""
+def said(e: Event, n: int) -> tuple[str, str, str] | None:
+    """Say an event, the n-th step if it is one, as who, text and kind; None for one that says nothing."""
     match e:
         case StepTaken():
-            return f"step {e.step}", " · ".join(f"{k.replace('_', ' ')} {number(v)}" for k, v in e.metrics.items()), "print"
+            return f"step {n}", " · ".join(f"{k.replace('_', ' ')} {number(v)}" for k, v in e.metrics.items()), "print"
         case StateChanged() if e.detail:
             return "search", f"{e.state}: {e.detail}"[:WIDTH], "error" if e.state == "failed" else "state"
         case RunFinished(error=str(error)):
