@@ -1,7 +1,7 @@
 // The panel of a run. State comes as traits that only Python's pump writes; every wish goes back as one message.
 const MARKS = { complete: "●", pruned: "–", failed: "×", interrupted: "□", running: "○" };
-const ALL_TABS = [["progress", "Progress"], ["overview", "Overview"], ["model", "Model"], ["curves", "Curves"], ["fidelity", "Fidelity"], ["coordinates", "Coordinates"], ["contour", "Contour"], ["trials", "Trials"], ["trial", "Trial"], ["importance", "Importance"], ["compare", "Compare"], ["log", "Log"], ["export", "Export"]];
-const PAGES = ["trial", "importance", "compare", "export"];    // tabs that are widgets of their own; a panel has those that are among its parts
+const ALL_TABS = [["progress", "Progress"], ["overview", "Overview"], ["model", "Model"], ["curves", "Curves"], ["fidelity", "Fidelity"], ["coordinates", "Coordinates"], ["contour", "Contour"], ["trials", "Trials"], ["trial", "Trial"], ["architecture", "Architecture"], ["importance", "Importance"], ["compare", "Compare"], ["log", "Log"], ["export", "Export"]];
+const PAGES = ["trial", "architecture", "importance", "compare", "export"];    // tabs that are widgets of their own; a panel has those that are among its parts
 const OVERVIEW = ["progress", "model", "coordinates", "contour", "curves"];    // side by side, linked
 const KEYS = [["space", "start or pause"], ["s", "one step"], [".", "stop (asks once)"], ["← →", "walk through the trials"], ["Enter", "on a row: the trial's page"], ["Esc", "lift the brush, then let the picked trial go"], ["?", "this help"]];
 const POINTER = [["hover", "look at a trial: it is marked in all pictures"], ["click", "pick it: it stays in the foot"], ["double click", "open its page"], ["drag", "brush trials, in Progress, Curves, Contour and along an axis in Coordinates; a flat drag takes an interval, shift adds"]];

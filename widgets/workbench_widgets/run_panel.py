@@ -24,6 +24,7 @@ from workbench.run import Run
 from workbench.space import Space
 from workbench.timeline import Timeline
 from workbench.trials import Trials
+from workbench_widgets import architecture_page
 from workbench_widgets.assets import script, styles
 from workbench_widgets.compare_panel import ComparePanel
 from workbench_widgets.export_panel import ExportPanel
@@ -157,6 +158,9 @@ class RunPanel(anywidget.AnyWidget):
             self.editor = parts["space"] = self.drawn.editor
         self.trial_page = TrialPage(run, self.trials, self.selection, self.fates, self.timeline)
         self.pages: dict[str, Page] = {"trial": self.trial_page, "compare": ComparePanel([run], front=False)}  # tabs by name
+        of_cells = architecture_page.page_for(run, *shared)
+        if of_cells is not None:
+            self.pages["architecture"] = of_cells
         self.pages["export"] = ExportPanel(run, front=False)
         self.pages["importance"] = ImportancePanel(
             run, self.trials, self.selection, follows=lambda: self.playhead.follows, show_child=self._show_child,

@@ -102,15 +102,22 @@ class Baselines:
 
     def random(self, seconds: float) -> dict[str, float]:
         """Return the accuracy and rank that random search is expected to reach; nothing if the seconds pay for no cell."""
+        each = self._all.seconds
+        n = seconds / each if each > 0 else 0.0
+        return self.random_of(n) if n >= 1 else {}
+
+    def random_of(self, n: float) -> dict[str, float]:
+        """Return the accuracy and rank that are expected of the best of ``n`` random cells."""
         a = self._all
-        n = seconds / a.seconds if a.seconds > 0 else 0.0
-        if n < 1:
-            return {}
         return {"random_accuracy": 1.0 - expected_of_best(a.valid, a.test, n),
                 "random_rank": expected_of_best(a.valid, a.rank, n)}
 
     def about(self) -> dict[str, Any]:
         """Return what a view needs to know of them, as plain data."""
+        return self._about
+
+    @cached_property
+    def _about(self) -> dict[str, Any]:
         biggest = self.table.cells.biggest()
         return {"n_distinct": self.n_distinct, "best_accuracy": self.best_accuracy, "cell_seconds": self._all.seconds,
                 "biggest": {"architecture": list(biggest), "accuracy": self.accuracy(biggest),

@@ -100,8 +100,11 @@ def progress(steps: Sequence[StepTaken], about: Mapping[str, Any] | None = None,
 
 
 def truth(steps: Sequence[StepTaken], about: Mapping[str, Any] | None = None, *, total: int | None = None,
-          at: int | None = None, height: int = 420) -> dict[str, Any]:
-    """Draw the true place, among all architectures, of the one that would be picked after each step: 1 is the best."""
+          at: int | None = None, of: str = "step", height: int = 420) -> dict[str, Any]:
+    """Draw the true place, among all architectures, of the one that would be picked after each step: 1 is the best.
+
+    ``of`` is what a step is called.
+    """
     ranked = [k for k in thinned(len(steps)) if "true_rank" in steps[k].metrics] if steps else []
     if not ranked:
         return empty("The true rank of the architecture that would be picked now will stand here, step by step: a table knows "
@@ -112,13 +115,13 @@ def truth(steps: Sequence[StepTaken], about: Mapping[str, Any] | None = None, *,
     x = np.array(ranked) + 1.0
     y = np.array([steps[k].metrics["true_rank"] for k in ranked])
     pick = {**m.line(x, y, "the pick", m.GREEN, width=2), "mode": "lines+markers", "marker": {"size": 6, "color": m.GREEN},
-            "hovertemplate": "after step %{x:.0f}: rank %{y:.0f}<extra></extra>"}
+            "hovertemplate": f"after {of} %{{x:.0f}}: rank %{{y:.0f}}<extra></extra>"}
     pick["line"]["shape"] = "hv"
     data = [pick]
     at_random = np.array([steps[k].metrics.get("random_rank", np.nan) for k in ranked], dtype=float)
     if np.isfinite(at_random).any():
         data.append({**m.line(x, at_random, "random search, same compute (expected)", m.ORANGE, dash="dash"),
-                     "hovertemplate": "after step %{x:.0f}: %{y:.0f}<extra>random search</extra>"})
+                     "hovertemplate": f"after {of} %{{x:.0f}}: %{{y:.0f}}<extra>random search</extra>"})
     biggest = about.get("biggest", {}).get("rank")
     if biggest is not None:
         data.append({**m.line(np.array([0.5, end + 0.5]), np.array([biggest, biggest], dtype=float), "the biggest model", m.RED,
@@ -129,7 +132,7 @@ def truth(steps: Sequence[StepTaken], about: Mapping[str, Any] | None = None, *,
     layout: m.Dict = {
         "title": m.title(says), "height": height, "hovermode": "closest", "dragmode": False,
         "margin": {"l": 60, "r": 12, "t": 66, "b": 44}, "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"},
-        "xaxis": {"title": {"text": "step"}, "range": [0.5, end + 0.5], "fixedrange": True, "nticks": 12},
+        "xaxis": {"title": {"text": of}, "range": [0.5, end + 0.5], "fixedrange": True, "nticks": 12},
         "yaxis": {"title": {"text": "true rank, 1 is the best"}, "type": "log", "fixedrange": True, "tickvals": ticks,
                   "range": [float(np.log10(n * 1.15)), float(np.log10(0.85))]}}
     if at is not None:
