@@ -69,7 +69,7 @@ def test_the_last_network_comes_back_trained_and_is_the_last_plan(climbed, data)
     events, net = climbed
     assert net.plan == events[-1].why.plan
     assert accuracy(net, tensors(data.valid)) == pytest.approx(events[-1].metrics["valid_accuracy"])
-    assert len(events[-1].why.chosen) == len(net.plan.layers)
+    assert len(events[-1].why.layers) == len(net.plan.layers)
     assert not net.training
 
 
@@ -98,7 +98,8 @@ def test_events_survive_a_file(climbed):
         again = loads(dumps(event))
         assert dumps(again) == dumps(event)
         assert again.why.summary() == event.why.summary()
-    assert "went on" not in climbed[0][0].why.summary()
+    assert "the first network" in climbed[0][0].why.summary()
+    assert "its parent, trained on" in climbed[0][-1].why.summary()
     assert "goes on" in climbed[0][3].why.summary()
     assert "is ahead" in climbed[0][1].why.summary()
 
@@ -142,6 +143,11 @@ def test_images_are_climbed_as_well():
     events, net = drained(HillClimbing(neighbours=2, climbs=1, epochs=1, first_epochs=1, last_epochs=0, batch=16).steps(data))
     assert net.plan.dims == 2
     assert len(events) == 3
+
+
+def test_baselines_are_named():
+    assert HillClimbing().label == "Hill climbing"
+    assert HillClimbing(choose="random", inherit=False).label == "Hill climbing (a random child goes on, no inheritance)"
 
 
 @pytest.mark.parametrize(("wrong", "says"), [

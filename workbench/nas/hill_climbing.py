@@ -86,7 +86,7 @@ class HillClimbing:
     climbs: int = 4
     epochs: int = 3
     first_epochs: int = 5
-    last_epochs: int = 6
+    last_epochs: int = 18
     morphisms: int = 2
     kinds: tuple[MorphismKind, ...] = KINDS
     widths: tuple[int, ...] = (8, 8)
@@ -108,6 +108,12 @@ class HillClimbing:
                                  "rate is 0.05.")
         if self.choose not in ("best", "random"):
             raise WorkbenchError(f"choose is 'best' or 'random', got {self.choose!r}. 'random' is a baseline.")
+
+    @property
+    def label(self) -> str:
+        """What it is called in panels."""
+        baseline = ["a random child goes on"] * (self.choose == "random") + ["no inheritance"] * (not self.inherit)
+        return f"Hill climbing ({', '.join(baseline)})" if baseline else "Hill climbing"
 
     @property
     def n_steps(self) -> int:

@@ -93,7 +93,7 @@ class HillStep(Explanation):
         return NetPlan.from_json(self.winner.plan)
 
     @property
-    def chosen(self) -> tuple[str, ...]:
+    def layers(self) -> tuple[str, ...]:
         """Its layers in words, one text a layer."""
         plan = self.plan
         return tuple(f"{k.name}: {plan.says(k.name)}" for k in plan.layers)
@@ -105,7 +105,7 @@ class HillStep(Explanation):
 
     def summary(self) -> str:
         """Say which child goes on."""
-        if self.climb == 0:
+        if len(self.children) == 1 and self.over:
             return self.child.summary()
         best = self.winner
         done = "; ".join(best.morphisms) or "no morphism, only more training"

@@ -132,6 +132,10 @@ class Block(nn.Module):
         self.register_buffer("mean", torch.zeros(shape[0]))
         self.register_buffer("var", torch.ones(shape[0]))
 
+    def extra_repr(self) -> str:
+        """Say its shape."""
+        return f"{' x '.join(map(str, self.W.shape))}: outputs, inputs{', kernel' if self.W.ndim > 2 else ''}"
+
     def affine(self, x: Tensor) -> Tensor:
         """Return W * x, as many places as before."""
         if self.W.ndim == 2:
@@ -165,6 +169,10 @@ class Head(nn.Module):
         super().__init__()
         self.W = nn.Parameter(torch.randn(shape, generator=generator) / math.sqrt(shape[1]))
         self.b = nn.Parameter(torch.zeros(shape[0]))
+
+    def extra_repr(self) -> str:
+        """Say its shape."""
+        return f"{self.W.shape[0]} x {self.W.shape[1]}: classes, inputs"
 
     def forward(self, *xs: Tensor) -> Tensor:
         """Return the logits, (n, classes)."""
