@@ -55,6 +55,11 @@ def test_an_algorithm_trains_networks_on_data():
     assert 0 <= run.best.loss <= 1
 
 
+def test_trained_networks_are_judged_by_the_shipped_table_too(shipped):
+    pytest.importorskip("torch")
+    assert table_of(search(wb.Random(), wb.nas.mnist1d(), n_trials=2)) is shipped
+
+
 def test_a_strategy_that_takes_steps_is_judged_by_the_shipped_table(shipped):
     run = search(Toy(6), name="toy", seed=3)
     assert isinstance(run, StepRun)

@@ -67,8 +67,8 @@ def search(strategy: Any, data: Data | Table | None = None, *, cells: CellSpace 
     cells
         The space of cells; that of the table, else ``wb.nas.NANO``.
     table
-        What became of each architecture: judges the picks of a strategy that takes steps. Default: the shipped table, if data
-        and cells are those that it was made of.
+        What became of each architecture: judges what a search picks. Default: the shipped table, if data and cells are those
+        that it was made of.
     seed
         Same seed: same search. None draws one.
     name
@@ -116,6 +116,8 @@ def _suggesting(strategy: Any, data: Data | None, cells: CellSpace, table: Table
     else:
         from workbench.nas.training import trained
 
+        if table is None and _is_shipped(data):
+            table = _shipped(cells)  # it trains, but what it finds can be judged
         objective = trained(cells, data) if epochs is None else trained(cells, data, epochs=epochs)
     run = optimize(objective, cells.space, algorithm=strategy, n_trials=n_trials, seed=seed, name=name)
     if table is not None:

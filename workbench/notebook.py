@@ -58,11 +58,41 @@ def Workbench(data: Any = None, target: str | None = None, *, objective: Any = N
     MissingExtra
         If the notebook side is not installed. ``optimize`` and ``tune`` do without it.
     """
+    module = _opened("workbench", "wb.tune and wb.optimize do the same in code")
+    return module.make(data, target, objective=objective, space=space, **settings)
+
+
+def lab(**settings: Any) -> Any:
+    """Make the lab of architecture search: choose space, strategy, data and seed, start, and watch, without writing code.
+
+    Everything can be chosen in it; what is given here is chosen already.
+
+    Parameters
+    ----------
+    **settings
+        What a ``workbench.nas_plan.Plan`` holds: ``strategy="ENAS"``, ``space="nano"``, ``data="MNIST-1D"``, ``length=20``,
+        ``seed=1``.
+
+    Returns
+    -------
+    workbench_widgets.nas_lab.NasLab
+        A widget with ``run`` (the search that is shown), ``runs`` and ``close()``.
+
+    Raises
+    ------
+    MissingExtra
+        If the notebook side is not installed. ``wb.nas.search`` does without it.
+    """
+    module = _opened("nas_lab", "wb.nas.search does the same in code")
+    return module.make(**settings)
+
+
+def _opened(name: str, instead: str) -> Any:
+    """Import a module of the notebook side; MissingExtra with what does the same if it cannot be."""
     try:
-        module = import_module("workbench_widgets.workbench")
+        return import_module(f"workbench_widgets.{name}")
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in MISSING | {"IPython"}:
             raise
         raise MissingExtra(f"the application needs {error.name}, which is not installed here: pip install ipywidgets anywidget. "
-                           "Without it, wb.tune and wb.optimize do the same in code.") from error
-    return module.make(data, target, objective=objective, space=space, **settings)
+                           f"Without it, {instead}.") from error

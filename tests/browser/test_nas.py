@@ -120,6 +120,46 @@ def test_everybody_can_use_it(notebook, running):
     check(notebook, page, ".wb-nas", [lambda k=k: open_tab(k) for k in range(tabs.count())])
 
 
+LAB = "import workbench as wb\nlab = wb.nas.lab(strategy='Random', data='digits', length=2)\nlab"
+
+
+def test_a_lab_makes_what_is_chosen(notebook):
+    page = notebook([LAB])
+    lab = page.locator(".wb-naslab")
+    lab.locator(".wb-lab .wb-go").first.wait_for()
+    lab.get_by_label("Seed").fill("3")
+    lab.get_by_label("Seed").press("Enter")
+    expect(lab.locator(".wb-codeline code")).to_have_text("run = wb.nas.search(wb.Random(), wb.nas.digits(), n_trials=2, seed=3)")
+    lab.get_by_label("Strategy").select_option("DARTS · first order")
+    lab.get_by_label("Number of epochs").fill("2")
+    lab.get_by_label("Number of epochs").press("Enter")
+    expect(lab.locator(".wb-nas .wb-facts")).to_have_text("step 0 / 2")  # and no longer of 20
+    expect(lab.locator(".wb-lab")).to_have_count(1)
+    lab.locator(".wb-nas").get_by_role("button", name="Step", exact=True).click()
+    expect(lab.locator(".wb-nas .wb-word")).to_have_text("Paused", timeout=60_000)
+    lab.get_by_role("button", name="New search").click()
+    expect(lab.locator(".wb-labchip")).to_have_count(2)
+    check(notebook, page, ".wb-naslab")
+
+
+def test_the_tab_on_architectures_is_for_everybody(notebook):
+    page = notebook(["""import workbench as wb
+cells = wb.nas.NANO
+run = wb.optimize(lambda c: sum(v != "conv3" for v in c.values()), cells.space, algorithm=wb.nas.RegularizedEvolution(),
+                  n_trials=20, seed=0)
+run.start().wait()
+run"""])
+    page.locator(".wb-pane.wb-progress .nsewdrag").wait_for(state="attached")
+    page.get_by_role("tab", name="Architecture", exact=True).click()
+    figures = page.locator(".wb-architecture .wb-figure:visible")
+    expect(figures).to_have_count(2)
+    for k in (1, 0):
+        figures.nth(k).scroll_into_view_if_needed()
+        figures.nth(k).locator(".nsewdrag").wait_for(state="attached")
+    expect(page.locator(".wb-architecture .wb-facts-table:visible tr")).to_have_count(6)
+    check(notebook, page, ".wb-architecture")
+
+
 def test_a_saved_log_is_played_again(notebook):
     page = notebook([SHORT, "run.start(); await run.finished(); run.log.save('toy.jsonl')", "wb.replay('toy.jsonl')"])
     played = page.locator(".wb-nas").nth(1)

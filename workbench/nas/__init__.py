@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from workbench.nas.bilevel import BilevelSettings
     from workbench.nas.branches import BRANCHES, BranchSpace
     from workbench.nas.cell_paths import n_paths, path_encoding
-    from workbench.nas.cell_size import Size, cell_size
+    from workbench.nas.sizes import Size, cell_size
     from workbench.nas.cell_words import readable
     from workbench.nas.cells import NANO, NASBENCH201, CellSpace
     from workbench.nas.chain import CHAIN, ChainSpace
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from workbench.nas.net_plan import Layer, NetPlan
     from workbench.nas.networks import CellNetwork, build
     from workbench.nas.one_shot import PathDropout, RandomWeightSharing
-    from workbench.nas.otmann import otmann
+    from workbench.nas.otmann_distance import otmann
     from workbench.nas.predictor_search import PredictorSearch
     from workbench.nas.predictors import ForestPredictor, GPPredictor, MLPEnsemble
     from workbench.nas.presets import PUBLISHED, block_graph
@@ -55,16 +55,17 @@ if TYPE_CHECKING:
     from workbench.nas.two_input_cells import DARTS_CELLS, Genotype, TwoInputCell, TwoInputCells
     from workbench.nas.two_input_size import genotype_size
     from workbench.nas_search import search
+    from workbench.notebook import lab
 
 _HOME = {
     "ArcGP": "arc_kernel",
     "encode": "encodings", "cells_of": "encodings",
     "MLPEnsemble": "predictors", "ForestPredictor": "predictors", "GPPredictor": "predictors",
     "PredictorSearch": "predictor_search",
-    "NASBOT": "nasbot", "otmann": "otmann",
+    "NASBOT": "nasbot", "otmann": "otmann_distance",
     "BilevelSettings": "bilevel",
     "path_encoding": "cell_paths", "n_paths": "cell_paths",
-    "Size": "cell_size", "cell_size": "cell_size",
+    "Size": "sizes", "cell_size": "sizes",
     "CellSpace": "cells", "NANO": "cells", "NASBENCH201": "cells",
     "DARTS": "darts",
     "Data": "data", "digits": "data", "mnist1d": "data", "of_arrays": "data",
@@ -97,12 +98,12 @@ _HOME = {
     "PUBLISHED": "presets", "block_graph": "presets",
     "published_results": "published", "pareto_rows": "published",
     "readable": "cell_words",
-    "search": ".nas_search",  # it runs searches, and so stands above this package
+    "lab": ".notebook", "search": ".nas_search",  # they run searches, and so stand above this package
 }
 
 __all__ = [
     "ArcGP", "NASBOT", "PredictorSearch",
-    "ForestPredictor", "GPPredictor", "MLPEnsemble", "cells_of", "encode", "otmann",
+    "ForestPredictor", "GPPredictor", "MLPEnsemble", "cells_of", "encode", "otmann_distance",
     "NANO", "NASBENCH201", "CellSpace",
     "Data", "digits", "mnist1d", "of_arrays",
     "CellNetwork", "build", "Epoch", "train", "trained",
@@ -130,7 +131,7 @@ __all__ = [
     "PUBLISHED", "block_graph",
     "pareto_rows", "published_results",
     "readable",
-    "search",
+    "lab", "search",
 ]
 
 
