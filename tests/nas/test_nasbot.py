@@ -24,7 +24,7 @@ from workbench.nas.nasbot import (
     lift,
     n_candidates,
 )
-from workbench.nas.otmann import NU, Distances
+from workbench.nas.otmann_distance import NU, Distances
 from workbench.nas.predictor_search import architectures_at
 
 SOME = [NANO.sample(np.random.default_rng(i)) for i in range(40)]

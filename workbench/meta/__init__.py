@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workbench.meta.features import definitions, meta_features
     from workbench.meta.maml import MAML, Pretrained, adapt, losses_after, meta_loss
-    from workbench.meta.neighbours import Neighbours, neighbours
+    from workbench.meta.similar_tasks import Neighbours, neighbours
     from workbench.meta.portfolio import average_rank, greedy_portfolio
     from workbench.meta.sinusoids import Sinusoids
     from workbench.meta.small_network import SmallNetwork
@@ -21,7 +21,7 @@ _HOME = {
     "definitions": "features", "meta_features": "features",
     "MAML": "maml", "Pretrained": "maml", "adapt": "maml", "losses_after": "maml", "meta_loss": "maml",
     "Sinusoids": "sinusoids", "SmallNetwork": "small_network",
-    "Neighbours": "neighbours", "neighbours": "neighbours",
+    "Neighbours": "similar_tasks", "neighbours": "similar_tasks",
     "average_rank": "portfolio", "greedy_portfolio": "portfolio",
     "Tasks": "tasks", "regret_after": "tasks",
 }

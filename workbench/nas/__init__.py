@@ -103,7 +103,7 @@ _HOME = {
 
 __all__ = [
     "ArcGP", "NASBOT", "PredictorSearch",
-    "ForestPredictor", "GPPredictor", "MLPEnsemble", "cells_of", "encode", "otmann_distance",
+    "ForestPredictor", "GPPredictor", "MLPEnsemble", "cells_of", "encode", "otmann",
     "NANO", "NASBENCH201", "CellSpace",
     "Data", "digits", "mnist1d", "of_arrays",
     "CellNetwork", "build", "Epoch", "train", "trained",

@@ -21,7 +21,7 @@ from typing import Any
 
 from workbench.errors import SpaceError
 from workbench.nas.canonical import canonical_code, written
-from workbench.nas.cell_size import LINE, Size, conv_size, linear_size
+from workbench.nas.sizes import LINE, Size, conv_size, linear_size
 from workbench.nas.graph import Graph, GraphEdge, GraphNode
 from workbench.space import Choice, Config, Param, Space
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from workbench.errors import SpaceError
-from workbench.nas.cell_size import LINE, Size
+from workbench.nas.sizes import LINE, Size
 from workbench.nas.chain_plan import ChainLayer, ChainPlan, Kind
 from workbench.nas.graph import Graph
 from workbench.space import Choice, Config, Int, Param, Space

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from workbench.errors import SpaceError
-from workbench.nas.cell_size import LINE, Size, conv_size, halved, linear_size
+from workbench.nas.sizes import LINE, Size, conv_size, halved, linear_size
 from workbench.nas.graph import Graph, GraphEdge, GraphNode
 
 Kind = Literal["conv", "maxpool", "avgpool", "identity", "shortcut", "mbconv"]

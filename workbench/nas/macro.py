@@ -21,7 +21,7 @@ from functools import cached_property
 from typing import Any
 
 from workbench.errors import SpaceError
-from workbench.nas.cell_size import Size
+from workbench.nas.sizes import Size
 from workbench.nas.chain_plan import ChainLayer, ChainPlan
 from workbench.nas.graph import Graph
 from workbench.space import Choice, Config, Space

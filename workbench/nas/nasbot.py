@@ -52,7 +52,7 @@ from workbench.models.map_fit import BOUNDS_LOG_NOISE, BOUNDS_LOG_SIGNAL, FAILED
 from workbench.models.output_transform import OutputTransform
 from workbench.nas.cells import Architecture, CellSpace
 from workbench.nas.encodings import cells_of
-from workbench.nas.otmann import NU, distances_of
+from workbench.nas.otmann_distance import NU, distances_of
 from workbench.nas.predictor_search import architectures_at, start
 from workbench.search.gp_posterior import N_FIT, NOISY, best_and_others, milestones
 from workbench.search.surrogate_why import SurrogateExplanation, decided

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import MissingExtra, WorkbenchError
-from workbench.nas.cell_size import cell_size
+from workbench.nas.sizes import cell_size
 from workbench.nas.cells import NANO, NASBENCH201, Architecture, CellSpace
 from workbench.space import Array, Config
 

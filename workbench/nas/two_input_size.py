@@ -19,7 +19,7 @@ import re
 from collections.abc import Sequence
 
 from workbench.errors import SpaceError
-from workbench.nas.cell_size import Size, conv_size, halved, linear_size
+from workbench.nas.sizes import Size, conv_size, halved, linear_size
 from workbench.nas.two_input_cells import Genotype, TwoInputCell
 
 _CONV = re.compile(r"(sep|dil)_conv_([357])x\2")

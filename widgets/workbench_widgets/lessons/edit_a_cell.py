@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.nas.cell_size import Size, cell_size
+from workbench.nas.sizes import Size, cell_size
 from workbench.nas.cell_words import readable
 from workbench.nas.cells import NANO, Architecture, Edge
 from workbench.plots.nas_graph import graph_figure

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from workbench.errors import SpaceError
-from workbench.nas.cell_size import Size, cell_size, halved
+from workbench.nas.sizes import Size, cell_size, halved
 from workbench.nas.cells import NANO, NASBENCH201
 
 
