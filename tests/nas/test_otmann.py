@@ -7,7 +7,16 @@ import pytest
 
 from workbench.nas.cells import NANO, NASBENCH201
 from workbench.nas.graph import Graph, GraphEdge, GraphNode
-from workbench.nas.otmann_distance import Distances, Layers, costs, layers_of, layers_of_cell, mismatch, otmann, transport
+from workbench.nas.otmann_distance import (
+    Distances,
+    Layers,
+    costs,
+    layers_of,
+    layers_of_cell,
+    mismatch,
+    otmann,
+    transport,
+)
 
 RNG = np.random.default_rng(0)
 SOME = [NASBENCH201.sample(RNG) for _ in range(25)]

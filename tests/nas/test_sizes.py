@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from workbench.errors import SpaceError
-from workbench.nas.sizes import Size, cell_size, halved
 from workbench.nas.cells import NANO, NASBENCH201
+from workbench.nas.sizes import Size, cell_size, halved
 
 
 @pytest.mark.parametrize("shape", [(40, 1), (41, 2), (8, 8, 1), (7, 9, 3)])

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workbench.meta.features import definitions, meta_features
     from workbench.meta.maml import MAML, Pretrained, adapt, losses_after, meta_loss
-    from workbench.meta.similar_tasks import Neighbours, neighbours
     from workbench.meta.portfolio import average_rank, greedy_portfolio
+    from workbench.meta.similar_tasks import Neighbours, neighbours
     from workbench.meta.sinusoids import Sinusoids
     from workbench.meta.small_network import SmallNetwork
     from workbench.meta.tasks import Tasks, regret_after

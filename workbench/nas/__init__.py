@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from workbench.nas.bilevel import BilevelSettings
     from workbench.nas.branches import BRANCHES, BranchSpace
     from workbench.nas.cell_paths import n_paths, path_encoding
-    from workbench.nas.sizes import Size, cell_size
     from workbench.nas.cell_words import readable
     from workbench.nas.cells import NANO, NASBENCH201, CellSpace
     from workbench.nas.chain import CHAIN, ChainSpace
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from workbench.nas.reinforce import Reinforce
     from workbench.nas.relaxation import Relaxation
     from workbench.nas.simulation import Simulated, Simulator, simulate
+    from workbench.nas.sizes import Size, cell_size
     from workbench.nas.smash import SMASH
     from workbench.nas.supernet import Supernet
     from workbench.nas.tables import Table, nano_table, nasbench201

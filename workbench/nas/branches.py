@@ -21,8 +21,8 @@ from typing import Any
 
 from workbench.errors import SpaceError
 from workbench.nas.canonical import canonical_code, written
-from workbench.nas.sizes import LINE, Size, conv_size, linear_size
 from workbench.nas.graph import Graph, GraphEdge, GraphNode
+from workbench.nas.sizes import LINE, Size, conv_size, linear_size
 from workbench.space import Choice, Config, Param, Space
 
 MOST = 500_000  # configurations that are looked at one by one

@@ -13,9 +13,9 @@ from functools import cached_property
 from typing import Any
 
 from workbench.errors import SpaceError
-from workbench.nas.sizes import LINE, Size
 from workbench.nas.chain_plan import ChainLayer, ChainPlan, Kind
 from workbench.nas.graph import Graph
+from workbench.nas.sizes import LINE, Size
 from workbench.space import Choice, Config, Int, Param, Space
 
 TYPES: tuple[Kind, ...] = ("conv", "maxpool", "avgpool", "identity")

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from workbench.errors import SpaceError
-from workbench.nas.sizes import LINE, Size, conv_size, halved, linear_size
 from workbench.nas.graph import Graph, GraphEdge, GraphNode
+from workbench.nas.sizes import LINE, Size, conv_size, halved, linear_size
 
 Kind = Literal["conv", "maxpool", "avgpool", "identity", "shortcut", "mbconv"]
 

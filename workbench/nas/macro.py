@@ -21,9 +21,9 @@ from functools import cached_property
 from typing import Any
 
 from workbench.errors import SpaceError
-from workbench.nas.sizes import Size
 from workbench.nas.chain_plan import ChainLayer, ChainPlan
 from workbench.nas.graph import Graph
+from workbench.nas.sizes import Size
 from workbench.space import Choice, Config, Space
 
 _BLOCK = re.compile(r"mb([1-9])k([1357])")

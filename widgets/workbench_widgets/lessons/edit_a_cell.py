@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from workbench.nas.sizes import Size, cell_size
 from workbench.nas.cell_words import readable
 from workbench.nas.cells import NANO, Architecture, Edge
+from workbench.nas.sizes import Size, cell_size
 from workbench.plots.nas_graph import graph_figure
 from workbench.plots.nas_layout import drawn, layout
 from workbench_widgets.lessons.frame import Lesson
