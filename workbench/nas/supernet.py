@@ -89,7 +89,7 @@ def mean_pool(x: Tensor, width: int) -> Tensor:
         total = padded.narrow(axis, 0, n)
         for o in range(1, width):
             total = total + padded.narrow(axis, o, n)
-        place = torch.arange(n)
+        place = torch.arange(n, device=x.device)
         count = torch.clamp(place + reach, max=n - 1) - torch.clamp(place - reach, min=0) + 1
         x = total / count.to(x.dtype).reshape([-1] + [1] * (x.ndim - 1 - axis))
     return x
@@ -171,7 +171,7 @@ class Supernet(nn.Module):
 
     def one_hot(self, architecture: Sequence[str]) -> Tensor:
         """Return an architecture as mixing weights, (n_edges, n_operations)."""
-        m = torch.zeros(len(self.cells.edges), len(self.cells.operations), dtype=self.bias.dtype)
+        m = self.bias.new_zeros(len(self.cells.edges), len(self.cells.operations))
         for e, operation in enumerate(self.cells.check(architecture)):
             m[e, self._column[operation]] = 1.0
         return m
