@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from workbench.search.rf_bo import RFBO
     from workbench.search.tpe import TPE
     from workbench.space import Choice, Float, Int, Space
+    from workbench.step_run import StepRecording, StepRun
     from workbench.what_if import WhatIf
 
 __version__ = "0.1.0"
@@ -65,6 +66,7 @@ _HOME = {
     "Space": "space", "Float": "space", "Int": "space", "Choice": "space",
     "optimize": "api", "open": "api", "watch": "api", "tune": "automl.tune", "Run": "run", "race": "racing",
     "compare": "comparing", "runs": "named_runs",
+    "StepRun": "step_run", "StepRecording": "step_run",
     "Recording": "recording", "replay": "recording", "WhatIf": "what_if",
     "GPBO": "search.gp_bo", "RFBO": "search.rf_bo",
     "TPE": "search.tpe", "BOHB": "search.bohb", "OneScale": "search.one_scale",
@@ -90,7 +92,7 @@ __all__ = [
     "CMAES", "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "DifferentialEvolution", "Float", "Genetic", "Grid", "Int",
     "FanovaEvaluator", "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
     "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "compare", "meta", "nas", "objectives", "open",
-    "optimize", "race", "runs", "recommend", "replay", "Recording", "WhatIf", "tune", "watch",
+    "optimize", "race", "runs", "recommend", "replay", "Recording", "StepRecording", "StepRun", "WhatIf", "tune", "watch",
 ]
 
 
