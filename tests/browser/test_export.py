@@ -161,6 +161,7 @@ def test_a_saved_notebook_holds_the_last_state_and_the_panel_stays_as_it_is(note
         notebook.save(page)
         return nbformat.read(page.file, as_version=4).cells[0].outputs
 
+    page.wait_for_function("document.querySelector('[data-wb-last]')?.textContent.includes('done, 40 / 40 trials')")
     page.wait_for_function("document.querySelector('[data-wb-last] img') !== null")
     outputs = kept()
     assert [o.output_type for o in outputs] == ["display_data", "execute_result"]
