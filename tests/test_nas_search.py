@@ -125,3 +125,26 @@ def test_table_and_space_must_be_the_same():
         search(wb.TPE(), cells=NANO.space)
     with pytest.raises(RunError, match="no table of small"):
         search(wb.TPE(), cells=SMALL)
+
+
+STRATEGIES = {
+    "DARTS": lambda: wb.nas.DARTS(epochs=1), "GDAS": lambda: wb.nas.GDAS(epochs=1), "ENAS": lambda: wb.nas.ENAS(epochs=1),
+    "one-shot": lambda: wb.nas.PathDropout(epochs=1, n_ranked=4, n_probes=4),
+    "Lamarckian": lambda: wb.nas.Lamarckian(population=2, sample=1, children=1, epochs=1),
+    "hill climbing": lambda: wb.nas.HillClimbing(climbs=1, neighbours=2, epochs=1, last_epochs=0),
+}
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_the_log_of_every_strategy_is_kept_whole(name, tmp_path):
+    pytest.importorskip("torch")
+    data = wb.nas.mnist1d(400)
+    run = search(STRATEGIES[name](), data, table=None if name == "hill climbing" else made_up_table())
+    run.start().wait()
+    assert run.n_done == run.n_steps
+    run.log.save(tmp_path / "log.jsonl")
+    again = wb.replay(tmp_path / "log.jsonl")
+    assert again.export() == run.export()
+    assert type(again.result) is type(run.result)
+    assert again.result.summary() == run.result.summary()
+    assert again.about == run.about
