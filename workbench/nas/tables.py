@@ -234,9 +234,9 @@ class Table:
 def nano_table() -> Table:
     """Return the table of ``NANO``: its 951 cells, each trained for 12 epochs on MNIST-1D with three seeds.
 
-    How far it can be trusted, in Spearman correlations: test errors of two seeds 0.90 over all cells, 0.51 within the better half;
-    validation after 4, 6 and 12 epochs with the mean test error 0.93, 0.96 and 0.995; number of parameters with it -0.83. The mean test
-    error is 0.044 at best, 0.106 in the median; the biggest cell is tenth.
+    How far it can be trusted, in Spearman correlations: test errors of two seeds 0.90 over all cells, 0.51 within the better
+    half; validation after 4, 6 and 12 epochs with the mean test error 0.93, 0.96 and 0.995; number of parameters with it -0.83.
+    The mean test error is 0.044 at best, 0.106 in the median; the biggest cell is tenth.
     """
     with as_file(files("workbench.nas") / "nano_table.npz") as path:
         return read_nano_table(path)
