@@ -3,7 +3,7 @@ r"""NASBOT: Bayesian optimisation of architectures with a Gaussian process on OT
 Kandasamy, Neiswanger, Schneider, Póczos & Xing 2018, "Neural architecture search with Bayesian optimisation and optimal
 transport" (NeurIPS), sections 3.2 and 4::
 
-    k(a, b) = α exp(-Σ_i β_i d_i(a, b))  +  ᾱ exp(-Σ_i β̄_i d̄_i(a, b)²)        d, d̄ of otmann.py, for several ν_i
+    k(a, b) = α exp(-Σ_i β_i d_i(a, b))  +  ᾱ exp(-Σ_i β̄_i d̄_i(a, b)²)        d, d̄: otmann_distance.py, for several ν_i
 
     for trial = 1, 2, …
         if trial <= n_startup: a random architecture

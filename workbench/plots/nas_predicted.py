@@ -156,7 +156,7 @@ def _marks(x: Array, y: Array, text: Any, name: str, color: str, symbol: str, si
 def _next(rank: int | None, n_ranks: int | None) -> str:
     if rank is None:
         return "trained next"
-    return f"trained next: truly {rank}{'' if n_ranks is None else f' of {n_ranks:,}'}"
+    return f"trained next: truly {rank:,}{'' if n_ranks is None else f' of {n_ranks:,}'}"
 
 
 def _finding(truth: Array, mean: Array) -> str:
