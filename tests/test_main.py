@@ -73,7 +73,7 @@ def test_the_wheel_ships_notebooks_styles_and_scripts(tmp_path):
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         assert f"workbench/_notebooks/{path.name}" in names
     assert {"workbench/_notebooks/data/penguins.csv", "workbench/_notebooks/data/README.md"} <= names
-    assert "workbench/py.typed" in names
+    assert {"workbench/py.typed", "workbench/nas/nano_table.npz"} <= names
     widgets = ROOT / "widgets"
     for path in widgets.rglob("*"):
         if path.suffix in (".js", ".css", ".py") and "__pycache__" not in path.parts:
