@@ -114,10 +114,10 @@ class CellSpace:
         A node is the sorted sum of its inputs; "none" adds nothing, "skip" adds the input itself. So dead edges, the order of a
         sum and the numbers of the nodes do not matter. "#" if nothing reaches the output.
 
-        Equal strings mean equal functions where equal operations have equal weights. With weights of their own one convolution that is
-        used twice and two of the same input differ, but not in form (75 of the 951 of ``NANO`` hold both). The converse has one
-        exception: a sum that a skip passes on into another sum is not taken apart, so x + (y + z) and (x + y) + z are two forms
-        (80 of the 951).
+        Equal strings mean equal functions where equal operations have equal weights. With weights of their own one convolution
+        that is used twice and two of the same input differ, but not in form (75 of the 951 of ``NANO`` hold both). The converse
+        has one exception: a sum that a skip passes on into another sum is not taken apart, so x + (y + z) and (x + y) + z are two
+        forms (80 of the 951).
         """
         return self._canonical(self._read(architecture))
 
