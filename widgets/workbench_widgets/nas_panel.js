@@ -226,14 +226,13 @@ function render({ model, el }) {
   root.addEventListener("pointerdown", (e) => {
     if (!e.target.closest("button, input, select, textarea, a, label, summary, pre, .wb-lines")) root.focus({ preventScroll: true });
   });
-  const hides = h("style");                      // what a saved notebook shows instead of this panel
-  el.append(root, hides);
-  const alone = () => { const key = model.get("last_state"); put(hides, key ? `[data-wb-last="${key}"], .jp-OutputArea-child:has(> * [data-wb-last="${key}"]) { display: none !important; }` : ""); };
+  const lastState = lastStateHider(model);
+  el.append(root, lastState.node);
 
   // ---- what comes in
   const on = {
     "change:head": () => { top.draw(); if (notice.classList.contains("wb-quietly")) say(""); }, "change:shown": () => { drawTabs(); slider.draw(); cell.draw(); taken.draw(); }, "change:lines": parts.log.draw,
-    "change:ack": heard, "change:said": heard, "change:last_state": alone,
+    "change:ack": heard, "change:said": heard, "change:last_state": lastState.draw,
   };
   for (const [event, act] of Object.entries(on)) model.on(event, act);
   model.on("msg:custom", taken.received);

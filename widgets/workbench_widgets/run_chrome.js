@@ -1,4 +1,4 @@
-// What the panels of runs share: their states in words, and the log.
+// What the panels of runs share: their states in words, the log, and what hides the static form of a saved notebook.
 const STATES = {
   ready: ["○", "Ready"], running: ["●", "Running"], pausing: ["◐", "Pausing"], paused: ["‖", "Paused"], stopping: ["◧", "Stopping"],
   stopped: ["■", "Stopped"], done: ["✓", "Done"], failed: ["✗", "Failed"], watching: ["◉", "Watching"],
@@ -14,4 +14,14 @@ function logOf(model, empty) {
     if (follow) node.scrollTop = node.scrollHeight;
   }
   return { nodes: [node], draw };
+}
+
+/** Hides the last state that a saved notebook shows instead of the panel. */
+function lastStateHider(model) {
+  const node = h("style");
+  function draw() {
+    const key = model.get("last_state");
+    put(node, key ? `[data-wb-last="${key}"], .jp-OutputArea-child:has(> * [data-wb-last="${key}"]) { display: none !important; }` : "");
+  }
+  return { node, draw };
 }

@@ -319,14 +319,13 @@ function render({ model, el }) {
   root.addEventListener("pointerdown", (e) => {
     if (!e.target.closest("button, input, select, textarea, a, label, summary, pre, .wb-space-pane, .wb-lines, .wb-scroll")) root.focus({ preventScroll: true });
   });
-  const hides = h("style");                        // what a saved notebook shows instead of this panel
-  el.append(root, hides);
-  const alone = () => { const key = model.get("last_state"); put(hides, key ? `[data-wb-last="${key}"], .jp-OutputArea-child:has(> * [data-wb-last="${key}"]) { display: none !important; }` : ""); };
+  const lastState = lastStateHider(model);
+  el.append(root, lastState.node);
 
   // ---- what comes in
   const on = {
     "change:head": () => { top.draw(); drawFold(); if (notice.classList.contains("wb-quietly")) say(""); }, "change:table": parts.trials.draw, "change:lines": parts.log.draw,
-    "change:picked": foot.draw, "change:model": parts.model.draw, "change:coordinates": parts.coordinates.draw, "change:brush": brushes.draw, "change:contour": parts.contour.draw, "change:fidelity": () => { parts.fidelity.draw(); parts.curves.draw(); }, "change:ack": heard, "change:said": heard, "change:last_state": alone,
+    "change:picked": foot.draw, "change:model": parts.model.draw, "change:coordinates": parts.coordinates.draw, "change:brush": brushes.draw, "change:contour": parts.contour.draw, "change:fidelity": () => { parts.fidelity.draw(); parts.curves.draw(); }, "change:ack": heard, "change:said": heard, "change:last_state": lastState.draw,
   };
   for (const [event, act] of Object.entries(on)) model.on(event, act);
   for (const act of new Set(Object.values(on))) act();
