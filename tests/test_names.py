@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("package", ["workbench.nas", "workbench.meta"])
+@pytest.mark.parametrize("package", ["workbench.gradient", "workbench.meta", "workbench.nas"])
 def test_no_module_is_called_like_a_public_name(package):
     made = import_module(package)
     modules = {p.stem for p in Path(made.__file__).parent.glob("*.py")}

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workbench import meta, nas, objectives
+    from workbench import gradient, meta, nas, objectives
     from workbench.api import open, optimize, watch
     from workbench.automl.tune import tune
     from workbench.comparing import compare
@@ -91,14 +91,14 @@ __all__ = [
     "ASHA", "Checkpoint", "CurveStop", "EagerHyperband", "Hyperband", "MedianStop", "Pruner", "SuccessiveHalving",
     "CMAES", "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "DifferentialEvolution", "Float", "Genetic", "Grid", "Int",
     "FanovaEvaluator", "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
-    "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "compare", "meta", "nas", "objectives", "open",
-    "optimize", "race", "runs", "recommend", "replay", "Recording", "StepRecording", "StepRun", "WhatIf", "tune", "watch",
+    "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "compare", "gradient", "meta", "nas",
+    "objectives", "open", "optimize", "race", "runs", "recommend", "replay", "Recording", "StepRecording", "StepRun", "WhatIf", "tune", "watch",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used."""
-    if name in ("meta", "nas", "objectives"):
+    if name in ("gradient", "meta", "nas", "objectives"):
         return import_module(f"workbench.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'workbench' has no attribute {name!r}")

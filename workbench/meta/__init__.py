@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from workbench.meta.similar_tasks import Neighbours, neighbours
     from workbench.meta.sinusoids import Sinusoids
     from workbench.meta.small_network import SmallNetwork
+    from workbench.meta.task_table import small_tasks
     from workbench.meta.tasks import Tasks, regret_after
 
 _HOME = {
@@ -23,6 +24,7 @@ _HOME = {
     "Sinusoids": "sinusoids", "SmallNetwork": "small_network",
     "Neighbours": "similar_tasks", "neighbours": "similar_tasks",
     "average_rank": "portfolio", "greedy_portfolio": "portfolio",
+    "small_tasks": "task_table",
     "Tasks": "tasks", "regret_after": "tasks",
 }
 
@@ -31,7 +33,7 @@ __all__ = [
     "MAML", "Pretrained", "Sinusoids", "SmallNetwork", "adapt", "losses_after", "meta_loss",
     "Neighbours", "neighbours",
     "average_rank", "greedy_portfolio",
-    "Tasks", "regret_after",
+    "Tasks", "regret_after", "small_tasks",
 ]
 
 

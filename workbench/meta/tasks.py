@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from workbench.space import Array
+from workbench.space import Array, Space
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +27,8 @@ class Tasks:
         Smaller is better, shape (T, N); nan where it is not known.
     features
         Meta-features of the tasks, one row each in the same order; None if they are not known.
+    space
+        Of which the configurations are; None if they are names.
 
     Raises
     ------
@@ -38,6 +40,7 @@ class Tasks:
     configs: tuple[Any, ...]
     losses: Array
     features: pd.DataFrame | None = None
+    space: Space | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.names), len(self.configs))
@@ -71,6 +74,18 @@ class Tasks:
         """Count the tasks."""
         return len(self.names)
 
+    def x(self) -> Array:
+        """Place the configurations in the unit cube of the space, shape (N, d); nan where a parameter is inactive.
+
+        Raises
+        ------
+        ValueError
+            If the tasks have no space.
+        """
+        if self.space is None:
+            raise ValueError("the configurations of these tasks are of no space that is known. Give Tasks(..., space=...).")
+        return self.space.to_unit(self.configs)
+
     def scaled(self) -> Array:
         """Losses with each task's best at 0 and its worst at 1, shape (T, N); what is not known counts as the worst."""
         low, high = np.nanmin(self.losses, axis=1, keepdims=True), np.nanmax(self.losses, axis=1, keepdims=True)
@@ -93,7 +108,7 @@ class Tasks:
     def some(self, tasks: Sequence[int]) -> Tasks:
         """Keep these tasks, in this order."""
         features = None if self.features is None else self.features.iloc[list(tasks)]
-        return Tasks(tuple(self.names[i] for i in tasks), self.configs, self.losses[list(tasks)], features)
+        return replace(self, names=tuple(self.names[i] for i in tasks), losses=self.losses[list(tasks)], features=features)
 
     def frame(self) -> pd.DataFrame:
         """Return the losses, a row a task."""
