@@ -92,7 +92,8 @@ __all__ = [
     "CMAES", "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "DifferentialEvolution", "Float", "Genetic", "Grid", "Int",
     "FanovaEvaluator", "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
     "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "compare", "gradient", "meta", "nas",
-    "objectives", "open", "optimize", "race", "runs", "recommend", "replay", "Recording", "StepRecording", "StepRun", "WhatIf", "tune", "watch",
+    "objectives", "open", "optimize", "race", "runs", "recommend", "replay", "Recording", "StepRecording", "StepRun", "WhatIf",
+    "tune", "watch",
 ]
 
 

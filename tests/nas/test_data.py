@@ -7,7 +7,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from workbench import nas
 from workbench.errors import WorkbenchError
-from workbench.nas import data as made
+from workbench.problems import signals as made
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 """A small table of tasks that comes with the package: 200 configurations of a support vector machine on 48 small data sets.
 
 The data sets are real ones of scikit-learn and parts of them, the signals of MNIST-1D, and made-up ones of several families, so
-some are close relatives and some are not. Losses are the mean shares of wrong answers over four random halves of at most 600 rows.
-Made by ``workbench.problems.make_task_table``.
+some are close relatives and some are not. Losses are the mean shares of wrong answers over four random halves of 600 rows at
+most. Made by ``workbench.problems.make_task_table``.
 """
 
 from __future__ import annotations
