@@ -84,13 +84,14 @@ def neighbours(tasks: Tasks, features: pd.Series) -> Neighbours:
         some = ", ".join(map(str, tasks.features.columns[:5]))
         raise ValueError(f"the new task shares no meta-feature with the earlier ones ({some}, …).")
     known = tasks.features[shared].to_numpy(dtype=float)
-    away = np.abs(_scaled(known, known) - _scaled(known, features[shared].to_numpy(dtype=float)[None])).mean(axis=1)
+    new = features[shared].to_numpy(dtype=float)[None]
+    away = np.abs(scaled_features(known, known) - scaled_features(known, new)).mean(axis=1)
     order = np.argsort(away, kind="stable")
     return Neighbours(tasks, order, away[order])
 
 
-def _scaled(known: Array, rows: Array) -> Array:
-    """Bring features to [0, 1] by the range of the earlier tasks; a new task may lie a little outside."""
+def scaled_features(known: Array, rows: Array) -> Array:
+    """Bring features (n, d) to [0, 1] by the range of the earlier tasks (T, d); a new task may lie a little outside."""
     out = np.empty_like(rows)
     for j, x in enumerate(known.T):
         own, new = x[np.isfinite(x)], rows[:, j]
