@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workbench import gradient, meta, nas, objectives
     from workbench.api import open, optimize, watch
+    from workbench.automl.nested import nested
     from workbench.automl.tune import tune
     from workbench.comparing import compare
     from workbench.errors import (
@@ -64,7 +65,8 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Space": "space", "Float": "space", "Int": "space", "Choice": "space",
-    "optimize": "api", "open": "api", "watch": "api", "tune": "automl.tune", "Run": "run", "race": "racing",
+    "optimize": "api", "open": "api", "watch": "api", "tune": "automl.tune", "nested": "automl.nested",
+    "Run": "run", "race": "racing",
     "compare": "comparing", "runs": "named_runs",
     "StepRun": "step_run", "StepRecording": "step_run",
     "Recording": "recording", "replay": "recording", "WhatIf": "what_if",
@@ -93,7 +95,7 @@ __all__ = [
     "FanovaEvaluator", "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
     "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "compare", "gradient", "meta", "nas",
     "objectives", "open", "optimize", "race", "runs", "recommend", "replay", "Recording", "StepRecording", "StepRun", "WhatIf",
-    "tune", "watch",
+    "nested", "tune", "watch",
 ]
 
 

@@ -115,6 +115,10 @@ class CashObjective:
         """Return the score that a loss stands for."""
         return self._any.score(loss)
 
+    def loss_of(self, model: Any, X: Any, y: Any = None) -> float:
+        """Judge a fitted estimator on other data."""
+        return self._any.loss_of(model, X, y)
+
     def made(self, config: Config) -> Any:
         """Return the chosen algorithm with its parameters, not fitted."""
         name, own = split_config(config)

@@ -82,11 +82,13 @@ class CrossValidation:
         model = clone(self.estimator).set_params(**config)
         with self._share_of_cores():
             if self.y is None:
-                score = float(self.scorer(model.fit(rows(self.X, train)), rows(self.X, valid)))
-            else:
-                model.fit(rows(self.X, train), rows(self.y, train))
-                score = float(self.scorer(model, rows(self.X, valid), rows(self.y, valid)))
-        return self.best - score
+                return self.loss_of(model.fit(rows(self.X, train)), rows(self.X, valid))
+            model.fit(rows(self.X, train), rows(self.y, train))
+            return self.loss_of(model, rows(self.X, valid), rows(self.y, valid))
+
+    def loss_of(self, model: Any, X: Any, y: Any = None) -> float:
+        """Judge a fitted estimator on other data."""
+        return self.best - float(self.scorer(model, X) if y is None else self.scorer(model, X, y))
 
     @contextmanager
     def _share_of_cores(self) -> Iterator[None]:

@@ -16,6 +16,7 @@ from workbench.automl.cross_validation import CrossValidation
 from workbench.automl.default_spaces import default_space
 from workbench.automl.estimator_code import estimator_code, merged
 from workbench.automl.fidelity import Fidelity, fixed_size, objective
+from workbench.automl.overtuning import Overtuning, of_run
 from workbench.automl.save_estimator import SavedEstimator, save_estimator
 from workbench.automl.tune_code import data_code, tune_code
 from workbench.errors import RunError, SpaceError
@@ -120,6 +121,21 @@ class TuneRun(Run):
             If the file cannot be written.
         """
         return save_estimator(self, path, format)
+
+    def overtuning(self, X: Any, y: Any) -> Overtuning:
+        """Compare what validation said of each best-so-far with what it does on a test set; only those are fitted.
+
+        Parameters
+        ----------
+        X, y
+            Rows that the run has not seen.
+
+        Raises
+        ------
+        RunError
+            Before any trial is complete.
+        """
+        return of_run(self, X, y)
 
     def facts(self) -> list[tuple[str, str]]:
         """Return what the run was set to do, as pairs of words, for reports."""
