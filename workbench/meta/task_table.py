@@ -1,4 +1,4 @@
-"""A small table of tasks that comes with the package: 200 configurations of a support vector machine on 48 small data sets.
+"""A small table of tasks that comes with the package: 200 configurations of a support vector machine on 47 small data sets.
 
 The data sets are real ones of scikit-learn and parts of them, the signals of MNIST-1D, and made-up ones of several families, so
 some are close relatives and some are not. Losses are the mean shares of wrong answers over four random halves of 600 rows at

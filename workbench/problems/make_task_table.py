@@ -1,4 +1,4 @@
-"""Make the table that ``wb.meta.small_tasks()`` reads: 200 support vector machines on 48 small data sets.
+"""Make the table that ``wb.meta.small_tasks()`` reads: 200 support vector machines on 47 small data sets.
 
 ::
 
