@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from workbench.meta.collaborative import Completed, Factorisation, hidden_error, singular_values
     from workbench.meta.features import definitions, meta_features
     from workbench.meta.maml import MAML, Pretrained, adapt, losses_after, meta_loss
     from workbench.meta.portfolio import average_rank, greedy_portfolio
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from workbench.meta.tasks import Tasks, regret_after
 
 _HOME = {
+    "Completed": "collaborative", "Factorisation": "collaborative", "hidden_error": "collaborative",
+    "singular_values": "collaborative",
     "definitions": "features", "meta_features": "features",
     "MAML": "maml", "Pretrained": "maml", "adapt": "maml", "losses_after": "maml", "meta_loss": "maml",
     "Sinusoids": "sinusoids", "SmallNetwork": "small_network",
@@ -32,6 +35,7 @@ __all__ = [
     "definitions", "meta_features",
     "MAML", "Pretrained", "Sinusoids", "SmallNetwork", "adapt", "losses_after", "meta_loss",
     "Neighbours", "neighbours",
+    "Completed", "Factorisation", "hidden_error", "singular_values",
     "average_rank", "greedy_portfolio",
     "Tasks", "regret_after", "small_tasks",
 ]
