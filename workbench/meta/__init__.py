@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from workbench.meta.collaborative import Completed, Factorisation, hidden_error, singular_values
     from workbench.meta.features import definitions, meta_features
     from workbench.meta.maml import MAML, Pretrained, adapt, losses_after, meta_loss
+    from workbench.meta.plug_in import Estimators, PlugIn, PlugInPortfolio, plug_in_portfolio
     from workbench.meta.portfolio import average_rank, greedy_portfolio
     from workbench.meta.similar_tasks import Neighbours, neighbours
+    from workbench.meta.sinusoid_weights import sinusoid_starts
     from workbench.meta.sinusoids import Sinusoids
     from workbench.meta.small_network import SmallNetwork
+    from workbench.meta.task_embedding import Siamese, TaskEmbedding, performance_distances
     from workbench.meta.task_table import small_tasks
     from workbench.meta.tasks import Tasks, regret_after
 
@@ -24,19 +27,23 @@ _HOME = {
     "singular_values": "collaborative",
     "definitions": "features", "meta_features": "features",
     "MAML": "maml", "Pretrained": "maml", "adapt": "maml", "losses_after": "maml", "meta_loss": "maml",
-    "Sinusoids": "sinusoids", "SmallNetwork": "small_network",
+    "Sinusoids": "sinusoids", "sinusoid_starts": "sinusoid_weights", "SmallNetwork": "small_network",
     "Neighbours": "similar_tasks", "neighbours": "similar_tasks",
+    "Estimators": "plug_in", "PlugIn": "plug_in", "PlugInPortfolio": "plug_in", "plug_in_portfolio": "plug_in",
     "average_rank": "portfolio", "greedy_portfolio": "portfolio",
+    "Siamese": "task_embedding", "TaskEmbedding": "task_embedding", "performance_distances": "task_embedding",
     "small_tasks": "task_table",
     "Tasks": "tasks", "regret_after": "tasks",
 }
 
 __all__ = [
     "definitions", "meta_features",
-    "MAML", "Pretrained", "Sinusoids", "SmallNetwork", "adapt", "losses_after", "meta_loss",
+    "MAML", "Pretrained", "Sinusoids", "SmallNetwork", "adapt", "losses_after", "meta_loss", "sinusoid_starts",
     "Neighbours", "neighbours",
     "Completed", "Factorisation", "hidden_error", "singular_values",
+    "Siamese", "TaskEmbedding", "performance_distances",
     "average_rank", "greedy_portfolio",
+    "Estimators", "PlugIn", "PlugInPortfolio", "plug_in_portfolio",
     "Tasks", "regret_after", "small_tasks",
 ]
 
