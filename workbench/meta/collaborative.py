@@ -124,7 +124,7 @@ class Factorisation:
         Y, known = tasks.losses, np.isfinite(tasks.losses)
         T, N = Y.shape
         if not 0 <= rank < min(T, N):
-            raise ValueError(f"rank lies between 0 and {min(T, N) - 1}, as there are {T} tasks and {N} configurations; got {rank}.")
+            raise ValueError(f"rank lies between 0 and {min(T, N) - 1} with {T} tasks and {N} configurations, got {rank}.")
         if iterations < 1:
             raise ValueError(f"at least 1 iteration is needed, got {iterations}.")
         empty = ~known.any(axis=0)
