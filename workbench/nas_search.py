@@ -8,7 +8,8 @@
     run                                                   # a panel: press Start
 
 Known to a table, the picks of a search that takes steps are judged by it at every step, beside random search at the same compute
-and the biggest model (see ``workbench.nas.baselines``).
+and the biggest model (see ``workbench.nas.baselines``). Without a table both are trained beside the search, which takes about
+twice as long then (``workbench.nas.measured_baselines``).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from workbench.history import Algorithm
 from workbench.nas.baselines import Baselines
 from workbench.nas.cells import NANO, CellSpace
 from workbench.nas.data import Data, mnist1d
+from workbench.nas.measured_baselines import MeasuredBaselines
 from workbench.nas.ranking import beside_truth
 from workbench.nas.tables import Table, nano_table
 from workbench.run import Run
@@ -47,13 +49,14 @@ class Strategy(Protocol):
 @overload
 def search(strategy: Algorithm, data: Data | Table | None = None, *, cells: CellSpace | None = None,
            table: Table | None = None, seed: int = 0, name: str | None = None, n_trials: int = N_TRIALS,
-           epochs: int | None = None) -> Run: ...
+           epochs: int | None = None, baselines: bool = True) -> Run: ...
 @overload
 def search(strategy: Strategy, data: Data | Table | None = None, *, cells: CellSpace | None = None,
            table: Table | None = None, seed: int = 0, name: str | None = None, n_trials: int = N_TRIALS,
-           epochs: int | None = None) -> StepRun: ...
+           epochs: int | None = None, baselines: bool = True) -> StepRun: ...
 def search(strategy: Any, data: Data | Table | None = None, *, cells: CellSpace | None = None, table: Table | None = None,
-           seed: int | None = 0, name: str | None = None, n_trials: int = N_TRIALS, epochs: int | None = None) -> Run | StepRun:
+           seed: int | None = 0, name: str | None = None, n_trials: int = N_TRIALS, epochs: int | None = None,
+           baselines: bool = True) -> Run | StepRun:
     """Make a search for an architecture that waits for ``start()`` (or for the Start button of its panel).
 
     Parameters
@@ -78,6 +81,10 @@ def search(strategy: Any, data: Data | Table | None = None, *, cells: CellSpace 
     epochs
         Of an algorithm: for how long each is trained, or to which epoch of a table's curves; by default to the end.
 
+    baselines
+        Of a strategy that takes steps, where no table knows the architectures: train the biggest model, random cells for as long
+        as the search itself has taken, and at the end its pick. False leaves them out.
+
     Raises
     ------
     RunError
@@ -99,7 +106,7 @@ def search(strategy: Any, data: Data | Table | None = None, *, cells: CellSpace 
     if table is not None and (table.cells.operations, table.cells.edges) != (cells.operations, cells.edges):
         raise RunError(f"the table is of {table.cells.name}, the search in {cells.name}. Leave cells= out.")
     if callable(getattr(strategy, "steps", None)):
-        return _stepping(strategy, data, cells, table, seed, name)
+        return _stepping(strategy, data, cells, table, seed, name, measured=baselines)
     if callable(getattr(strategy, "suggest", None)):
         return _suggesting(strategy, data, cells, table, seed, name, n_trials, epochs)
     raise RunError(f"a strategy has a method suggest or a method steps, got {strategy!r}. Take wb.TPE() or wb.nas.DARTS().")
@@ -125,8 +132,8 @@ def _suggesting(strategy: Any, data: Data | None, cells: CellSpace, table: Table
     return run
 
 
-def _stepping(strategy: Any, data: Data | None, cells: CellSpace, table: Table | None, seed: int,
-              name: str | None) -> StepRun:
+def _stepping(strategy: Any, data: Data | None, cells: CellSpace, table: Table | None, seed: int, name: str | None, *,
+              measured: bool) -> StepRun:
     if not _searches_cells(strategy):
         train = mnist1d() if data is None else data
         return StepRun(lambda: strategy.steps(train, seed=seed), label=label(strategy), name=name, seed=seed,
@@ -137,14 +144,19 @@ def _stepping(strategy: Any, data: Data | None, cells: CellSpace, table: Table |
     about: dict[str, Any] = {"cells": cells.name, "data": train.name, "n_nodes": cells.n_nodes,
                              "operations": list(cells.operations)}
     baselines = None if table is None else Baselines(table)
+    n_steps = getattr(strategy, "n_steps", None)
     if table is not None and baselines is not None:
         about |= {"table": table.name, **baselines.about()}
+    elif measured:
+        about |= {"baselines": "trained beside the search"}
 
     def make() -> Iterator[StepTaken]:
         steps = strategy.steps(train, cells=cells, seed=seed)
-        return steps if table is None or baselines is None else baselines.added(beside_truth(steps, table))
+        if table is not None and baselines is not None:
+            return baselines.added(beside_truth(steps, table))
+        return MeasuredBaselines(cells, train, seed, n_steps).added(steps) if measured else steps
 
-    run = StepRun(make, label=label(strategy), name=name, seed=seed, n_steps=getattr(strategy, "n_steps", None),
+    run = StepRun(make, label=label(strategy), name=name, seed=seed, n_steps=n_steps,
                   space=cells.space.to_json(), about=about)
     if table is not None:
         _TABLES[run] = table

@@ -1,7 +1,7 @@
 """Small data to train networks on: signals of 40 points that stand for digits, and images of 8 x 8.
 
-The signals are those of ``workbench.problems.signals`` (MNIST-1D). Classes are equal in size up to one; inputs are scaled by the mean
-and deviation of the training part alone, so that nothing is known of the rest.
+The signals are those of ``workbench.problems.signals`` (MNIST-1D). Classes are equal in size up to one; inputs are scaled by the
+mean and deviation of the training part alone, so that nothing is known of the rest.
 """
 
 from __future__ import annotations

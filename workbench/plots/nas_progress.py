@@ -25,6 +25,7 @@ KNOWN: dict[str, tuple[str, str, str]] = {
     "discrete_accuracy": ("discretised, weights shared", m.PURPLE, "solid"),
     "true_accuracy": ("the pick, trained on its own", m.GREEN, "solid"),
     "random_accuracy": ("random search, same compute", m.ORANGE, "dash"),
+    "biggest_accuracy": ("the biggest model", m.RED, "dot"),
     "best_accuracy": ("best so far", m.PURPLE, "dot"),
     "retrained_accuracy": ("retrained", m.RED, "solid"),
     "reward": ("reward of the controller", m.RED, "solid"),
@@ -165,7 +166,7 @@ def _finding(steps: Sequence[StepTaken], about: Mapping[str, Any]) -> str:
     words = [f"The pick is right on {100 * mine:.1f} %"]
     if "random_accuracy" in last:
         words.append(f"random search at this compute on {100 * last['random_accuracy']:.1f} %")
-    biggest = about.get("biggest", {}).get("accuracy")
+    biggest = about.get("biggest", {}).get("accuracy", last.get("biggest_accuracy"))
     if biggest is not None:
         words.append(f"the biggest model on {100 * biggest:.1f} %")
     return ", ".join(words)
