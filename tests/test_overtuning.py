@@ -24,6 +24,7 @@ SPACE = wb.Space(n_neighbors=wb.Int(1, 40))
 def test_incumbents_are_those_that_beat_all_before():
     assert incumbents([3, 2, 2, np.nan, 1, 5]).tolist() == [0, 1, 4]
     assert incumbents([np.nan, np.nan]).tolist() == []
+    assert incumbents([0.21, 0.21 - 1e-16, 0.2]).tolist() == [0, 2]
     rng = np.random.default_rng(0)
     for _ in range(20):
         v = rng.integers(0, 10, 30)

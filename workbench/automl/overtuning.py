@@ -33,6 +33,8 @@ from workbench.space import Array
 if TYPE_CHECKING:
     from workbench.automl.tune import TuneRun
 
+ROUNDING = 1e-12  # relative: the mean of the same fold losses in another order is no better
+
 
 @dataclass(frozen=True, eq=False)
 class Overtuning:
@@ -104,10 +106,10 @@ class Overtuning:
 
 
 def incumbents(valid: Sequence[float] | Array) -> NDArray[np.int64]:
-    """Rows that were the best when they came, of losses in the order told; equals do not replace, nan is never best."""
+    """Rows that were the best when they came, of losses in the order told; equals (up to rounding) do not replace, nan is never best."""
     losses = np.where(np.isfinite(valid), np.asarray(valid, dtype=float), np.inf)
     before = np.r_[np.inf, np.minimum.accumulate(losses)[:-1]]
-    return np.flatnonzero(losses < before)
+    return np.flatnonzero(losses < before - ROUNDING * np.where(np.isfinite(before), np.abs(before), 0.0))
 
 
 def of_losses(valid: Sequence[float] | Array, test: Sequence[float] | Array, *, loss: str = "loss") -> Overtuning:
