@@ -106,7 +106,7 @@ class Overtuning:
 
 
 def incumbents(valid: Sequence[float] | Array) -> NDArray[np.int64]:
-    """Rows that were the best when they came, of losses in the order told; equals (up to rounding) do not replace, nan is never best."""
+    """Rows that were the best when they came, of losses in the order told; equals (but for rounding) do not replace."""
     losses = np.where(np.isfinite(valid), np.asarray(valid, dtype=float), np.inf)
     before = np.r_[np.inf, np.minimum.accumulate(losses)[:-1]]
     return np.flatnonzero(losses < before - ROUNDING * np.where(np.isfinite(before), np.abs(before), 0.0))
