@@ -15,6 +15,7 @@ ALGORITHMS = {"random": wb.Random(), "grid": wb.Grid(k=5), "gp": wb.GPBO(n_start
               "noisy ei": wb.GPBO("noisy_ei", n_startup=5, noise=0.1), "thompson": wb.GPBO("thompson", n_startup=5),
               "forest": wb.RFBO(n_startup=5), "arc": wb.nas.ArcGP(n_startup=5),
               "predictor": wb.nas.PredictorSearch(n_startup=5, every=3), "predicting gp": wb.nas.PredictorSearch("gp", acquisition="ei", n_startup=5),
+              "lstms": wb.nas.PredictorSearch("rnn", n_startup=5),
               "tpe": wb.TPE(n_startup=5), "cma": wb.CMAES(), "cma with margin": wb.CMAES(population=4, margin=True, restart="bipop"),
               "genetic": wb.Genetic(population_size=4), "nsga2": wb.NSGA2(population_size=4), "ehvi": wb.EHVI(n_startup=5),
               "ageing": wb.Genetic(population_size=4, update="age", crossover="sbx"),

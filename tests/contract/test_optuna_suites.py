@@ -37,6 +37,7 @@ ALGORITHMS = {
     "RFBO": wb.RFBO(n_startup=2),
     "ArcGP": wb.nas.ArcGP(n_startup=2),
     "PredictorSearch": wb.nas.PredictorSearch(n_startup=2, every=1),
+    "LSTMs": wb.nas.PredictorSearch("rnn", n_startup=2, every=5),
     "DNGO": wb.DNGO(n_startup=2, n_networks=2, steps=10),
     "BOHAMIANN": wb.BOHAMIANN(n_startup=2, n_steps=20, n_chains=2),
     "LatentBO": wb.LatentBO(n_startup=2, steps=10),

@@ -9,6 +9,7 @@ import workbench as wb
 from tests import search_helpers
 from workbench.history import Drawn, History
 from workbench.nas.cells import NANO, NASBENCH201, CellSpace
+from workbench.nas.decisions import decisions_of
 from workbench.nas.predictor_search import (
     MODELS,
     PREDICTORS,
@@ -16,6 +17,7 @@ from workbench.nas.predictor_search import (
     PredictorSearch,
     architectures_at,
     believe,
+    coded,
     identities,
     predictions,
 )
@@ -46,7 +48,8 @@ def test_no_cell_is_trained_twice_whatever_it_is_written_like(run):
 
 @pytest.mark.parametrize("predictor", list(PREDICTORS))
 def test_it_finds_the_best_cell_where_random_search_does_not(predictor):
-    history, _ = search_helpers.drive(PredictorSearch(predictor, "one_hot"), NANO.space, cell_loss, 40, seed=1)
+    encoding = None if predictor == "rnn" else "one_hot"
+    history, _ = search_helpers.drive(PredictorSearch(predictor, encoding), NANO.space, cell_loss, 40, seed=1)
     drawn = [cell_loss(c) for c in NANO.space.sample(40, np.random.default_rng(1))]
     assert history.y.min() < min(drawn)
     assert history.y.min() < (1.25 if predictor == "forest" else 1.05) * BEST  # a forest is coarse with so few
@@ -117,6 +120,15 @@ def test_it_serves_spaces_that_are_no_cells():
     assert history.y.min() < 0.8
 
 
+def test_lstms_read_the_decisions_of_spaces_that_are_no_cells():
+    history, _ = search_helpers.drive(PredictorSearch("rnn"), search_helpers.NESTED, search_helpers.nested_loss, 25)
+    assert history.y.min() < 0.8
+    code = coded(search_helpers.NESTED, "sequence", history.x)
+    on = ~np.isnan(history.x[:, decisions_of(search_helpers.NESTED).columns])
+    np.testing.assert_array_equal(code > 0, on)  # 0 says that a decision was not made
+    assert coded(search_helpers.NESTED, "sequence", history.x[:0]).shape == (0, 7)
+
+
 @pytest.mark.parametrize("algorithm", [wb.TPE(), wb.RFBO()], ids=["tpe", "forest"])
 def test_the_searches_for_hyperparameters_serve_cells_unchanged(algorithm):
     history, _ = search_helpers.drive(algorithm, NANO.space, cell_loss, 40)
@@ -133,7 +145,8 @@ def test_nasbench201_is_searched_whole():
 
 
 @pytest.mark.parametrize(("settings", "message"), [
-    ({"predictor": "svm"}, "predictor must be one of mlp, forest, gp"), ({"encoding": "graph"}, "encoding must be one of"),
+    ({"predictor": "svm"}, "predictor must be one of mlp, rnn, forest, gp"), ({"encoding": "graph"}, "encoding must be one of"),
+    ({"predictor": "rnn", "encoding": "path"}, "must be one of sequence for the predictor 'rnn'"),
     ({"acquisition": "ucb"}, "acquisition must be one of its, ei, mean"), ({"every": 0}, "every must be at least 1")])
 def test_settings_that_make_no_sense_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from workbench.nas.ranking import Ranking, agreement, beside_truth
     from workbench.nas.reinforce import Reinforce
     from workbench.nas.relaxation import Relaxation
+    from workbench.nas.rnn_predictor import RNNEnsemble
     from workbench.nas.simulation import Simulated, Simulator, simulate
     from workbench.nas.sizes import Size, cell_size
     from workbench.nas.smash import SMASH
@@ -61,6 +62,7 @@ _HOME = {
     "ArcGP": "arc_kernel",
     "encode": "encodings", "cells_of": "encodings",
     "MLPEnsemble": "predictors", "ForestPredictor": "predictors", "GPPredictor": "predictors",
+    "RNNEnsemble": "rnn_predictor",
     "PredictorSearch": "predictor_search",
     "NASBOT": "nasbot", "otmann": "otmann_distance",
     "BilevelSettings": "bilevel",
@@ -103,7 +105,7 @@ _HOME = {
 
 __all__ = [
     "ArcGP", "NASBOT", "PredictorSearch",
-    "ForestPredictor", "GPPredictor", "MLPEnsemble", "cells_of", "encode", "otmann",
+    "ForestPredictor", "GPPredictor", "MLPEnsemble", "RNNEnsemble", "cells_of", "encode", "otmann",
     "NANO", "NASBENCH201", "CellSpace",
     "Data", "digits", "mnist1d", "of_arrays",
     "CellNetwork", "build", "Epoch", "train", "trained",

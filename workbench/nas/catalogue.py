@@ -23,6 +23,7 @@ LABELLED: dict[str, Algorithm] = {
     "Evolution · the worst dies": RegularizedEvolution(ageing=False),
     "GP · arc kernel": ArcGP(),
     "Predictor · networks (BANANAS)": PredictorSearch(),
+    "Predictor · LSTMs": PredictorSearch("rnn"),
     "Predictor · forest": PredictorSearch("forest"),
     "Predictor · Gaussian process": PredictorSearch("gp", "one_hot"),
     "NASBOT": NASBOT(),

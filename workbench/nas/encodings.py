@@ -7,6 +7,7 @@ and q operations::
     adjacency   2·E numbers: whether the edge carries anything; its operation's place in the list, from 0 to 1
     path        a number for each sequence of operations that a way from input to output may have: 1 if there is such a way
                 (cell_paths.py; White, Neiswanger & Savani 2021, BANANAS)
+    sequence    E numbers: 1 + the place of each edge's operation, to be read one after the other   (rnn_predictor.py)
 
 The adjacency encoding is short, and gives operations an order that means nothing; the one-hot encoding sees dead edges, and
 writes equal cells in different ways; the path encoding sees neither dead edges nor the numbers of the nodes.
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,8 @@ from workbench.nas.cells import NANO, NASBENCH201, Architecture, CellSpace
 from workbench.nas.graph import CUT
 from workbench.space import Array, Choice, Space
 
-EncodingName = Literal["one_hot", "adjacency", "path"]
-ENCODINGS: tuple[EncodingName, ...] = get_args(EncodingName)
+EncodingName = Literal["one_hot", "adjacency", "path", "sequence"]
+ENCODINGS: tuple[EncodingName, ...] = ("one_hot", "adjacency", "path")  # whose numbers are quantities; "sequence" has names
 MOST_CELLS = 100_000  # architectures of a space whose distinct cells are all encoded at once
 
 
@@ -82,6 +83,11 @@ def paths(cells: CellSpace, architectures: Sequence[Sequence[str]]) -> Array:
     return code
 
 
+def sequence(cells: CellSpace, architectures: Sequence[Sequence[str]]) -> Array:
+    """Return 1 + the place of each edge's operation, shape (n, E)."""
+    return operation_numbers(cells, architectures) + 1.0
+
+
 def encode(name: EncodingName, cells: CellSpace, architectures: Sequence[Sequence[str]]) -> Array:
     """Encode architectures, one a row.
 
@@ -97,7 +103,9 @@ def encode(name: EncodingName, cells: CellSpace, architectures: Sequence[Sequenc
             return adjacency(cells, architectures)
         case "path":
             return paths(cells, architectures)
-    raise ValueError(f"encoding must be one of {', '.join(ENCODINGS)}, got {name!r}.")
+        case "sequence":
+            return sequence(cells, architectures)
+    raise ValueError(f"encoding must be one of {', '.join(ENCODINGS)}, sequence, got {name!r}.")
 
 
 @lru_cache(maxsize=16)

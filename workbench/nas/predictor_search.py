@@ -43,16 +43,21 @@ from workbench.models.acquisition import AcquisitionName, SampledName, log_expec
 from workbench.models.forest import tree_features
 from workbench.models.log_transform import LogTransform
 from workbench.nas.cells import Architecture, CellSpace
+from workbench.nas.decisions import decisions_of
 from workbench.nas.encodings import ENCODINGS, MOST_CELLS, EncodingName, cells_of, distinct_encoded, encode
 from workbench.nas.predictors import Fitted, ForestPredictor, GPPredictor, MLPEnsemble, Predictor
+from workbench.nas.rnn_predictor import RNNEnsemble
 from workbench.search.gp_candidates import all_configs, keys, mutations
 from workbench.search.surrogate_why import Belief, SurrogateExplanation, decided
 from workbench.search.untried import at_random
 from workbench.space import Array, Space
 
-PredictorName = Literal["mlp", "forest", "gp"]
-PREDICTORS: dict[PredictorName, Predictor] = {"mlp": MLPEnsemble(), "forest": ForestPredictor(), "gp": GPPredictor()}
-MODELS: dict[PredictorName, str] = {"mlp": "ensemble of networks", "forest": "random forest", "gp": "Gaussian process on codes"}
+PredictorName = Literal["mlp", "rnn", "forest", "gp"]
+PREDICTORS: dict[PredictorName, Predictor] = {"mlp": MLPEnsemble(), "rnn": RNNEnsemble(), "forest": ForestPredictor(),
+                                              "gp": GPPredictor()}
+MODELS: dict[PredictorName, str] = {"mlp": "ensemble of networks", "rnn": "ensemble of LSTMs", "forest": "random forest",
+                                    "gp": "Gaussian process on codes"}
+ENCODING_OF: dict[PredictorName, EncodingName] = {"rnn": "sequence"}  # of those that read one alone
 Choosing = Literal["its", "ei", "mean"]
 SHOWN_AS: dict[Choosing, AcquisitionName | SampledName] = {"its": "thompson", "ei": "log_ei", "mean": "lcb"}
 N_BASE = 10  # best trials that are changed, in spaces too large to list
@@ -84,8 +89,11 @@ def identities(space: Space, x: Array) -> list[str | bytes]:
 
 
 def coded(space: Space, encoding: EncodingName, x: Array) -> Array:
-    """Encode rows of the unit cube: cells as asked, points of other spaces as trees see them."""
+    """Encode rows of the unit cube: cells as asked, points of other spaces as trees see them, or as sequences of decisions."""
     cells = cells_of(space)
+    if cells is None and encoding == "sequence":
+        decisions = decisions_of(space)
+        return np.array([decisions.indices(row) for row in x], dtype=float).reshape(len(x), len(decisions.names)) + 1.0
     if cells is None:
         return tree_features(space)(x).astype(float)
     return coded_cells(cells, encoding, architectures_at(cells, x))
@@ -172,11 +180,12 @@ def candidates(history: History, belief: PredictorBelief, rng: np.random.Generat
     listed = all_configs(space)
     x = np.vstack([mutations(space, history.x[belief.best_rows(N_BASE)], N_NEAR, rng),
                    space.sample_unit(N_RANDOM, rng)]) if listed is None else listed
-    x = _first_of_each(space, x[~space.is_forbidden(x)], seen)
+    x = first_of_each(space, x[~space.is_forbidden(x)], seen)
     return x, *belief.predict(x)
 
 
-def _first_of_each(space: Space, x: Array, seen: set[str | bytes]) -> Array:
+def first_of_each(space: Space, x: Array, seen: set[str | bytes]) -> Array:
+    """Return the rows that are none of ``seen`` (see ``identities``), of equal ones the first."""
     known, rows = set(seen), []
     for i, name in enumerate(identities(space, x)):
         if name not in known:
@@ -237,9 +246,10 @@ class PredictorSearch:
     Attributes
     ----------
     predictor
-        ``"mlp"``: five small networks; ``"forest"``; ``"gp"``: a Gaussian process on codes.
+        ``"mlp"``: five small networks; ``"rnn"``: five LSTMs that read the operations one after the other; ``"forest"``;
+        ``"gp"``: a Gaussian process on codes.
     encoding
-        ``"path"``, ``"one_hot"`` or ``"adjacency"``, for cells.
+        ``"path"`` (the default), ``"one_hot"`` or ``"adjacency"``, for cells. LSTMs read the ``"sequence"``.
     acquisition
         ``"its"``: independent Thompson sampling; ``"ei"``: expected improvement; ``"mean"``: the lowest prediction, without
         exploring.
@@ -250,17 +260,21 @@ class PredictorSearch:
     """
 
     predictor: PredictorName = "mlp"
-    encoding: EncodingName = "path"
+    encoding: EncodingName | None = None
     acquisition: Choosing = "its"
     n_startup: int = 10
     every: int = 5
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        for what, value, allowed in (("predictor", self.predictor, tuple(PREDICTORS)), ("encoding", self.encoding, ENCODINGS),
+        for what, value, allowed in (("predictor", self.predictor, tuple(PREDICTORS)),
                                      ("acquisition", self.acquisition, get_args(Choosing))):
             if value not in allowed:
                 raise ValueError(f"{what} must be one of {', '.join(allowed)}, got {value!r}.")
+        reads = (ENCODING_OF[self.predictor],) if self.predictor in ENCODING_OF else ENCODINGS
+        if self.encoding is not None and self.encoding not in reads:
+            raise ValueError(f"encoding must be one of {', '.join(reads)} for the predictor {self.predictor!r}, got "
+                             f"{self.encoding!r}. Leave it out for the usual one.")
         if self.n_startup < 0 or self.every < 1:
             raise ValueError("n_startup must not be negative and every must be at least 1, got "
                              f"{self.n_startup} and {self.every}.")
@@ -273,7 +287,8 @@ class PredictorSearch:
         if n + len(history.pending) < self.n_startup or n < 2:
             return start(history, rng, self.n_startup)
         m = max(2, min(n, self.n_startup), n - n % self.every)
-        belief = believe(history, predictor=self.predictor, encoding=self.encoding, m=m, seed=history.seed)
+        encoding = self.encoding or ENCODING_OF.get(self.predictor, "path")
+        belief = believe(history, predictor=self.predictor, encoding=encoding, m=m, seed=history.seed)
         x, mean, sd = candidates(history, belief, rng)
         if not len(x):
             return at_random(history, rng, "every distinct architecture has been tried")
@@ -281,7 +296,7 @@ class PredictorSearch:
         scores = self._scores(mean, sd, belief.best, draw)
         top = np.argsort(-scores, kind="stable")[:20]
         why = PredictorExplanation(**decided(history, belief, x[top], scores[top]), acquisition=SHOWN_AS[self.acquisition],
-                                   beta=0.0, predictor=self.predictor, encoding=self.encoding, fitted_to=m, seed=history.seed,
+                                   beta=0.0, predictor=self.predictor, encoding=encoding, fitted_to=m, seed=history.seed,
                                    draw=draw)
         return Suggestion(x[top[0]].copy(), why)
 
@@ -304,7 +319,7 @@ def start(history: History, rng: np.random.Generator, n_startup: int) -> Suggest
     """Draw a random architecture that is not the same as one that was tried or is running."""
     space = history.space
     seen = set(identities(space, np.vstack([history.x, history.pending])))
-    x = _first_of_each(space, space.sample_unit(DRAWS, rng), seen)
+    x = first_of_each(space, space.sample_unit(DRAWS, rng), seen)
     number = len(history) + len(history.pending) + 1
     if not len(x):
         return at_random(history, rng, "no start point is left that is new")

@@ -6,6 +6,7 @@ A predictor is its settings; ``fit(x, y)`` returns what predicts. Its ``predict(
 
     MLPEnsemble     some small networks that differ in their first weights; mean and deviation over them
                     (White, Neiswanger & Savani 2021, BANANAS; Lakshminarayanan et al. 2017, deep ensembles)
+    RNNEnsemble     LSTMs that read the operations one after the other (Liu et al. 2018, PNAS)         rnn_predictor.py
     ForestPredictor a random forest                                                                  models/forest.py
     GPPredictor     a Gaussian process whose distance is the number of differing positions of the code
 
@@ -23,6 +24,7 @@ tenths of a second for some hundred rows.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
@@ -60,6 +62,28 @@ class Predictor(Protocol):
 # ---- networks --------------------------------------------------------------------------------------------------
 
 
+def descend(weights: Sequence[F32], biases: Sequence[F32], gradients: Callable[[], Sequence[F32]], *, steps: int, lr: float,
+            decay: float) -> None:
+    """Change weights and biases in place by AdamW, whose step size falls along a cosine; biases do not decay.
+
+    ``gradients`` returns those at the present values, of the weights and then of the biases.
+    """
+    p = [*weights, *biases]
+    first, second = [np.zeros_like(w) for w in p], [np.zeros_like(w) for w in p]
+    for t in range(1, steps + 1):
+        rate = lr * 0.5 * (1.0 + np.cos(np.pi * (t - 1) / steps))
+        for k, (w, g) in enumerate(zip(p, gradients(), strict=True)):
+            first[k] += (1 - BETAS[0]) * (g - first[k])
+            second[k] += (1 - BETAS[1]) * (g * g - second[k])
+            step = first[k] / (1 - BETAS[0] ** t) / (np.sqrt(second[k] / (1 - BETAS[1] ** t)) + 1e-8)
+            w -= np.float32(rate) * (step + np.float32(decay if k < len(weights) else 0.0) * w)
+
+
+def of_ensemble(f: Array) -> tuple[Array, Array]:
+    """Return mean and deviation of what networks say, shape (M, m)."""
+    return f.mean(0), np.maximum(f.std(0, ddof=1) if len(f) > 1 else 0.0 * f[0], LEAST_DEVIATION)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedNetworks:
     """Trained networks, their weights stacked."""
@@ -76,8 +100,7 @@ class FittedNetworks:
 
     def predict(self, x: Array) -> tuple[Array, Array]:
         """Return mean and deviation over the networks."""
-        f = self.outputs(x)
-        return f.mean(0), np.maximum(f.std(0, ddof=1) if len(f) > 1 else 0.0 * f[0], LEAST_DEVIATION)
+        return of_ensemble(self.outputs(x))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +142,7 @@ class MLPEnsemble:
         b = [np.zeros((self.n_networks, 1, o), dtype=np.float32) for o in sizes[1:]]
         X = np.broadcast_to(x.astype(np.float32), (self.n_networks, *x.shape))
         target = y.astype(np.float32)[None, :, None]
-        first = [np.zeros_like(p) for p in W + b]
-        second = [np.zeros_like(p) for p in W + b]
-        for t in range(1, self.steps + 1):
-            rate = self.lr * 0.5 * (1.0 + np.cos(np.pi * (t - 1) / self.steps))
-            for k, (p, g) in enumerate(zip(W + b, _gradients(W, b, X, target), strict=True)):
-                first[k] += (1 - BETAS[0]) * (g - first[k])
-                second[k] += (1 - BETAS[1]) * (g * g - second[k])
-                step = first[k] / (1 - BETAS[0] ** t) / (np.sqrt(second[k] / (1 - BETAS[1] ** t)) + 1e-8)
-                p -= np.float32(rate) * (step + np.float32(self.decay if k < len(W) else 0.0) * p)  # AdamW
+        descend(W, b, lambda: _gradients(W, b, X, target), steps=self.steps, lr=self.lr, decay=self.decay)
         return FittedNetworks(tuple(W), tuple(b))
 
 
