@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from workbench.search.tpe import TPE
     from workbench.space import Choice, Float, Int, Space
     from workbench.step_run import StepRecording, StepRun
+    from workbench.task_similar import SimilarTasks
+    from workbench.task_store import PastTasks, past_tasks
     from workbench.what_if import WhatIf
 
 __version__ = "0.1.0"
@@ -68,6 +70,7 @@ _HOME = {
     "optimize": "api", "open": "api", "watch": "api", "tune": "automl.tune", "nested": "automl.nested",
     "Run": "run", "race": "racing",
     "compare": "comparing", "runs": "named_runs",
+    "past_tasks": "task_store", "PastTasks": "task_store", "SimilarTasks": "task_similar",
     "StepRun": "step_run", "StepRecording": "step_run",
     "Recording": "recording", "replay": "recording", "WhatIf": "what_if",
     "GPBO": "search.gp_bo", "RFBO": "search.rf_bo",
@@ -95,7 +98,7 @@ __all__ = [
     "FanovaEvaluator", "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
     "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "compare", "gradient", "meta", "nas",
     "objectives", "open", "optimize", "race", "runs", "recommend", "replay", "Recording", "StepRecording", "StepRun", "WhatIf",
-    "nested", "tune", "watch",
+    "nested", "tune", "watch", "past_tasks", "PastTasks", "SimilarTasks",
 ]
 
 

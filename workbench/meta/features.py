@@ -10,8 +10,10 @@ column with numpy's present generator; categories become columns of 0 and 1 for 
 
 from __future__ import annotations
 
+import math
+import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,7 +79,7 @@ FEATURES: dict[str, tuple[str, str, str, Compute]] = {  # name: group, definitio
 
 
 def meta_features(X: Any, y: Any = None, *, groups: Sequence[str] = GROUPS, categorical: Sequence[Any] | None = None,
-                  max_rows: int = 5000, seed: int = 0) -> pd.Series:
+                  max_rows: int = 5000, seed: int = 0, limit_s: float = math.inf) -> pd.Series:
     """Compute meta-features of a data set; nan where one does not exist, such as a landmarker of one class.
 
     Parameters
@@ -95,6 +97,8 @@ def meta_features(X: Any, y: Any = None, *, groups: Sequence[str] = GROUPS, cate
         all rows.
     seed
         Of the sample, the trees and the random column.
+    limit_s
+        Seconds after which no further one begins; those that are left out are missing from the Series.
 
     Returns
     -------
@@ -109,15 +113,25 @@ def meta_features(X: Any, y: Any = None, *, groups: Sequence[str] = GROUPS, cate
     unknown = [g for g in groups if g not in GROUPS]
     if unknown:
         raise ValueError(f"a group of meta-features is one of {', '.join(GROUPS)}, got {unknown[0]!r}.")
+    end = time.monotonic() + limit_s
     table = Described.of(X, y, categorical=categorical, max_rows=max_rows, seed=seed)
     found = {}
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of learners on odd tables: collinear columns, classes of one row
-        for name, (group, _, _, compute) in FEATURES.items():
-            if group in groups:
-                value = float(compute(table)) if group in ("simple", "statistical") or table.has_classes else np.nan
-                found[name] = value if np.isfinite(value) else np.nan
+        for name, value in computed(table, groups):
+            found[name] = value
+            if time.monotonic() > end:
+                break
     return pd.Series(found, dtype=float)
+
+
+def computed(table: Described, groups: Sequence[str] = GROUPS) -> Iterator[tuple[str, float]]:
+    """Compute one meta-feature after the other, those of the named groups; nan where one does not exist."""
+    for name, (group, _, _, compute) in FEATURES.items():
+        if group in groups:
+            with np.errstate(all="ignore"):
+                value = float(compute(table)) if group in ("simple", "statistical") or table.has_classes else np.nan
+            yield name, value if np.isfinite(value) else np.nan
 
 
 def definitions() -> pd.DataFrame:
