@@ -11,7 +11,8 @@ from workbench.errors import StorageError
 from workbench.search import catalogue
 
 CHANGED = [wb.GPBO(acquisition="ei", prior={"lr": (1e-4, 1e-2), "optimizer": {"sgd": 7, "adam": 3}}), wb.GPBO(noise=0.1),
-           wb.OneScale(wb.TPE(gamma=0.2)), wb.TPE(gamma=0.2, prior={"lr": 1e-3}), wb.RFBO(n_trees=10), wb.Grid(k=4, refine=True), wb.QuasiRandom("halton")]
+           wb.OneScale(wb.TPE(gamma=0.2)), wb.TPE(gamma=0.2, prior={"lr": 1e-3}), wb.RFBO(n_trees=10), wb.Grid(k=4, refine=True), wb.QuasiRandom("halton"),
+           wb.WarmStart(wb.GPBO(acquisition="ei"), [{"lr": 0.1, "c": None}, {"lr": 0.2, "c": True}], why=["best there", "2nd best"])]
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def test_code_and_json_make_an_algorithm_again(algorithm):
     assert catalogue.from_json(json.loads(json.dumps(catalogue.to_json(algorithm)))) == algorithm
 
 
-@pytest.mark.parametrize("cls", [cls for cls in catalogue.ALGORITHMS.values() if cls is not wb.OneScale])  # it needs another
+@pytest.mark.parametrize("cls", [cls for cls in catalogue.ALGORITHMS.values() if not catalogue.needs_another(cls)])
 def test_only_what_differs_from_the_defaults_is_written(cls):
     assert catalogue.code(cls()) == f"{cls.__name__}()"
     assert catalogue.to_json(cls()) == {"type": cls.__name__}
@@ -40,6 +41,7 @@ def test_a_label_is_a_name_or_the_code_or_says_whose_it_is():
     assert catalogue.label(wb.GPBO(acquisition="ei")) == "GP-BO · EI"
     assert catalogue.label(wb.GPBO(beta=3.0)) == "GPBO(beta=3.0)"
     assert catalogue.label(GPBO()) == "GPBO"
+    assert catalogue.label(wb.WarmStart(wb.TPE(), [{"x": 0.5}])) == "TPE, after 1 given"
     assert catalogue.label(optuna.samplers.RandomSampler()) == "Optuna's RandomSampler"
 
 

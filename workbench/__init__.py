@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from workbench.search.recommend import recommend
     from workbench.search.rf_bo import RFBO
     from workbench.search.tpe import TPE
+    from workbench.search.warm_start import WarmStart
     from workbench.space import Choice, Float, Int, Space
     from workbench.step_run import StepRecording, StepRun
     from workbench.task_similar import SimilarTasks
@@ -71,6 +72,7 @@ _HOME = {
     "Run": "run", "race": "racing",
     "compare": "comparing", "runs": "named_runs",
     "past_tasks": "task_store", "PastTasks": "task_store", "SimilarTasks": "task_similar",
+    "WarmStart": "search.warm_start",
     "StepRun": "step_run", "StepRecording": "step_run",
     "Recording": "recording", "replay": "recording", "WhatIf": "what_if",
     "GPBO": "search.gp_bo", "RFBO": "search.rf_bo",
@@ -98,7 +100,7 @@ __all__ = [
     "FanovaEvaluator", "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
     "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "compare", "gradient", "meta", "nas",
     "objectives", "open", "optimize", "race", "runs", "recommend", "replay", "Recording", "StepRecording", "StepRun", "WhatIf",
-    "nested", "tune", "watch", "past_tasks", "PastTasks", "SimilarTasks",
+    "nested", "tune", "watch", "past_tasks", "PastTasks", "SimilarTasks", "WarmStart",
 ]
 
 

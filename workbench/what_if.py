@@ -27,7 +27,6 @@ from workbench.pictures import picture
 from workbench.rows import fits
 from workbench.search import catalogue
 from workbench.search.beliefs import check_prior
-from workbench.search.one_scale import OneScale
 from workbench.space import Array, Config, Space
 from workbench.trials import Trial, free_names
 
@@ -242,7 +241,7 @@ def _one(algorithm: Any) -> Any:
     if isinstance(algorithm, str):
         if algorithm in catalogue.LABELLED:
             return catalogue.LABELLED[algorithm]
-        by_default = {name: cls for name, cls in catalogue.ALGORITHMS.items() if cls is not OneScale}  # which needs another
+        by_default = {name: cls for name, cls in catalogue.ALGORITHMS.items() if not catalogue.needs_another(cls)}
         if algorithm in by_default:
             return by_default[algorithm]()
         raise RunError(f"there is no algorithm {algorithm!r}. Names are {', '.join(map(repr, catalogue.LABELLED))}; or give "

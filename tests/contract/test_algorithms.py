@@ -22,6 +22,7 @@ ALGORITHMS = {"random": wb.Random(), "grid": wb.Grid(k=5), "gp": wb.GPBO(n_start
               "de": wb.DifferentialEvolution(population_size=4), "swarm": wb.ParticleSwarm(swarm_size=4, topology="ring"),
               "dngo": wb.DNGO(n_startup=5, n_networks=2, steps=10), "latent": wb.LatentBO(n_startup=5, steps=10),
               "bohamiann": wb.BOHAMIANN(n_startup=5, n_steps=20, n_chains=2),
+              "warm start": wb.WarmStart(wb.GPBO(n_startup=5), [{"x": 0.5, "lr": 0.1}, {"x": 2.0, "c": "only", "n": 7}]),
               "bohb": wb.BOHB(rho=0.1), "one scale": wb.OneScale(wb.TPE(n_startup=5)),
               "fabolas": wb.Fabolas(n_startup=2), "entropy search": wb.Fabolas(share=None),
               "fine grid": wb.Grid(k=2, refine=True), "sobol": wb.QuasiRandom(), "halton": wb.QuasiRandom("halton"),

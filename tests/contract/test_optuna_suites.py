@@ -27,6 +27,7 @@ ALGORITHMS = {
     "BOHB": wb.BOHB(rho=0.1),
     "Fabolas": wb.Fabolas(share=None, n_startup=2),  # the suites' spaces have no share of the data
     "OneScale": wb.OneScale(wb.TPE(n_startup=2)),
+    "WarmStart": wb.WarmStart(wb.TPE(n_startup=2), [{"x": 0.5}, {"y": 0.5}]),
     "CMAES": wb.CMAES(population=4),
     "Genetic": wb.Genetic(population_size=2),
     "NSGA2": wb.NSGA2(population_size=2),

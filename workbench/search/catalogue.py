@@ -28,11 +28,12 @@ from workbench.search.quasi_random import QuasiRandom
 from workbench.search.random import Random
 from workbench.search.rf_bo import RFBO
 from workbench.search.tpe import TPE
+from workbench.search.warm_start import WarmStart
 from workbench.space import Space
 
 ALGORITHMS: dict[str, type[Any]] = {c.__name__: c for c in (
     GPBO, RFBO, TPE, CMAES, Random, Grid, QuasiRandom, Genetic, DifferentialEvolution, ParticleSwarm, NSGA2, EHVI,
-    DNGO, BOHAMIANN, LatentBO, BOHB, OneScale, Fabolas)}
+    DNGO, BOHAMIANN, LatentBO, BOHB, OneScale, Fabolas, WarmStart)}
 
 LABELLED: dict[str, Algorithm] = {
     "GP-BO · log-EI": GPBO(),
@@ -94,11 +95,14 @@ def has_torch() -> bool:
 def label(algorithm: Any) -> str:
     """Name an algorithm as a person would: "GP-BO · log-EI", or its class with what differs from the defaults.
 
-    An algorithm of the user's own has the name of its class; what has no ``suggest`` is one of Optuna's samplers.
+    An algorithm of the user's own has the name of its class; what has no ``suggest`` is one of Optuna's samplers. A warm start is
+    "GP-BO · log-EI, after 5 given".
     """
     for text, known in LABELLED.items():
         if algorithm == known:
             return text
+    if isinstance(algorithm, WarmStart):
+        return f"{label(algorithm.algorithm)}, after {len(algorithm.configs)} given"
     name = type(algorithm).__name__
     if ALGORITHMS.get(name) is type(algorithm):
         return code(algorithm)
@@ -123,6 +127,8 @@ def code(algorithm: Any, module: str = "") -> str:
 
 def for_budgets(algorithm: Any) -> Any:
     """Let an algorithm of ours that knows one budget see the trials of a scheduler on one scale."""
+    if isinstance(algorithm, WarmStart):
+        return dataclasses.replace(algorithm, algorithm=for_budgets(algorithm.algorithm))
     aware = getattr(algorithm, "several_budgets", False) or not knows(algorithm)
     return algorithm if aware else OneScale(algorithm)
 
@@ -137,6 +143,11 @@ def to_json(algorithm: Any) -> dict[str, Any]:
         return {"type": name, "foreign": True}
     inner = {k: to_json(getattr(algorithm, k)) for k in _inner(type(algorithm))}
     return {"type": name, **_changed(algorithm), **inner}
+
+
+def needs_another(cls: type[Any]) -> bool:
+    """Whether an algorithm of that class asks another one, so that its name alone does not make it."""
+    return bool(_inner(cls))
 
 
 def _inner(cls: type[Any]) -> list[str]:
