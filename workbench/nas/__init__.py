@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from workbench.nas.networks import CellNetwork, build
     from workbench.nas.one_shot import PathDropout, RandomWeightSharing
     from workbench.nas.otmann_distance import otmann
+    from workbench.nas.pnas import PNAS
     from workbench.nas.predictor_search import PredictorSearch
     from workbench.nas.predictors import ForestPredictor, GPPredictor, MLPEnsemble
     from workbench.nas.presets import PUBLISHED, block_graph
@@ -62,7 +63,7 @@ _HOME = {
     "ArcGP": "arc_kernel",
     "encode": "encodings", "cells_of": "encodings",
     "MLPEnsemble": "predictors", "ForestPredictor": "predictors", "GPPredictor": "predictors",
-    "RNNEnsemble": "rnn_predictor",
+    "RNNEnsemble": "rnn_predictor", "PNAS": "pnas",
     "PredictorSearch": "predictor_search",
     "NASBOT": "nasbot", "otmann": "otmann_distance",
     "BilevelSettings": "bilevel",
@@ -104,7 +105,7 @@ _HOME = {
 }
 
 __all__ = [
-    "ArcGP", "NASBOT", "PredictorSearch",
+    "ArcGP", "NASBOT", "PNAS", "PredictorSearch",
     "ForestPredictor", "GPPredictor", "MLPEnsemble", "RNNEnsemble", "cells_of", "encode", "otmann",
     "NANO", "NASBENCH201", "CellSpace",
     "Data", "digits", "mnist1d", "of_arrays",

@@ -12,7 +12,9 @@ from workbench.nas.arc_kernel import ArcGP
 from workbench.nas.controller import Controller
 from workbench.nas.encodings import cells_of
 from workbench.nas.evolution import RegularizedEvolution
+from workbench.nas.graph import CUT
 from workbench.nas.nasbot import NASBOT
+from workbench.nas.pnas import PASS, PNAS
 from workbench.nas.predictor_search import PredictorSearch
 from workbench.nas.random_search import RandomCells
 from workbench.nas.reinforce import Reinforce
@@ -27,10 +29,12 @@ LABELLED: dict[str, Algorithm] = {
     "Predictor · forest": PredictorSearch("forest"),
     "Predictor · Gaussian process": PredictorSearch("gp", "one_hot"),
     "NASBOT": NASBOT(),
+    "PNAS": PNAS(),
     "Random · no cell twice": RandomCells(),
     "REINFORCE": Reinforce(),
     "REINFORCE · LSTM controller": Controller(),
 }
+CELLS_ALONE = (NASBOT, PNAS)  # compare cells, and grow them
 NEED_TORCH: tuple[type[object], ...] = (Controller,)
 
 
@@ -38,6 +42,7 @@ def suits(algorithm: Any, space: Space) -> bool:
     """Whether an algorithm of this package makes sense in a space, so that a panel should offer it."""
     if isinstance(algorithm, ArcGP):  # for parameters that come and go
         return any(column.parents for column in space.columns)
-    if isinstance(algorithm, NASBOT):  # compares cells
-        return cells_of(space) is not None
+    if isinstance(algorithm, CELLS_ALONE):
+        cells = cells_of(space)
+        return cells is not None and (isinstance(algorithm, NASBOT) or {PASS, CUT} <= set(cells.operations))
     return all(isinstance(space[name], Choice) for name in space)

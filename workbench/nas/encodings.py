@@ -85,7 +85,7 @@ def paths(cells: CellSpace, architectures: Sequence[Sequence[str]]) -> Array:
 
 def sequence(cells: CellSpace, architectures: Sequence[Sequence[str]]) -> Array:
     """Return 1 + the place of each edge's operation, shape (n, E)."""
-    return operation_numbers(cells, architectures) + 1.0
+    return operation_numbers(cells, architectures).astype(float) + 1.0
 
 
 def encode(name: EncodingName, cells: CellSpace, architectures: Sequence[Sequence[str]]) -> Array:

@@ -76,7 +76,8 @@ def architectures_at(cells: CellSpace, x: Array) -> list[Architecture]:
 
 
 @lru_cache(maxsize=200_000)
-def _form(cells: CellSpace, architecture: Architecture) -> str:
+def form_of(cells: CellSpace, architecture: Architecture) -> str:
+    """Return the canonical form of a cell; found once."""
     return cells.canonical(architecture)
 
 
@@ -85,7 +86,7 @@ def identities(space: Space, x: Array) -> list[str | bytes]:
     cells = cells_of(space)
     if cells is None:
         return list(keys(x))
-    return [_form(cells, a) for a in architectures_at(cells, x)]
+    return [form_of(cells, a) for a in architectures_at(cells, x)]
 
 
 def coded(space: Space, encoding: EncodingName, x: Array) -> Array:
@@ -317,14 +318,17 @@ def _drawn(mean: Array, sd: Array, seed: int) -> Array:
 
 def start(history: History, rng: np.random.Generator, n_startup: int) -> Suggestion:
     """Draw a random architecture that is not the same as one that was tried or is running."""
+    number = len(history) + len(history.pending) + 1
+    place = f"{number} of {n_startup} to start with" if number <= n_startup else "until there are two results"
+    return new_at_random(history, rng, f"random architecture {place}", "no start point is left that is new")
+
+
+def new_at_random(history: History, rng: np.random.Generator, how: str, because: str) -> Suggestion:
+    """Draw an architecture that is not the same as one that was tried or is running, and say how; where none is found, why."""
     space = history.space
     seen = set(identities(space, np.vstack([history.x, history.pending])))
     x = first_of_each(space, space.sample_unit(DRAWS, rng), seen)
-    number = len(history) + len(history.pending) + 1
-    if not len(x):
-        return at_random(history, rng, "no start point is left that is new")
-    place = f"{number} of {n_startup} to start with" if number <= n_startup else "until there are two results"
-    return Suggestion(x[0], Drawn(f"random architecture {place}"))
+    return Suggestion(x[0], Drawn(how)) if len(x) else at_random(history, rng, because)
 
 
 def predictions(history: History, why: PredictorExplanation, architectures: Sequence[Sequence[str]]) -> tuple[Array, Array]:

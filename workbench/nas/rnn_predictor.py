@@ -9,7 +9,8 @@ section 4.2::
         c_t = σ(f) c_t-1 + σ(i) tanh(g),   h_t = σ(o) tanh(c_t)
     predicted error = v · h_T + a
 
-An ensemble of five, each fitted without a fifth of the results that is its own; mean and deviation are over the five. The sequence of a cell are its edges, in their order.
+An ensemble of five, each fitted without a fifth of the results that is its own; mean and deviation are over the five. A cell is
+read edge by edge, in their order.
 
 Notation
 --------
