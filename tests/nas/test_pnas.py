@@ -145,9 +145,9 @@ def test_when_all_expansions_are_trained_it_goes_on_at_random():
 
 def test_of_very_many_expansions_some_are_drawn():
     large = CellSpace("cells", 7, ("none", "skip", "conv3", "pool3"))  # 4^21
-    parents = [tuple(a) for a in np.random.default_rng(0).choice(["skip", "conv3", "pool3"], size=(10, 15))]
+    parents = [tuple(a) for a in np.random.default_rng(0).choice(["skip", "conv3", "pool3"], size=(10, 15)).tolist()]
     found = expanded(large, parents, set(), np.random.default_rng(0))  # 10 · 4^6 would be 40,960
-    assert 15_000 < len(found) <= 20_000
+    assert 10_000 < len(found) <= 20_000  # some are drawn twice
     assert {p[:15] for p in found} == set(parents)
     assert all(len(p) == 21 for p in found)
 

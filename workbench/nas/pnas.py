@@ -28,10 +28,10 @@ prefix      the operations of a cell of b nodes, b (b + 1) / 2 of them
 
 Differences from the paper: nodes are fixed places whose edges carry operations, not blocks that choose two inputs, and a smaller
 cell is a cell of the same space that passes on. As the next node may so keep it as it is, the parents are the K best of all
-trained cells of at most b - 1 nodes, not exactly S_b-1. Of equal cells (``canonical``) one is trained, and only its own writing is
-expanded. Where there are more than 20,000 expansions, so many are drawn. The predictor is fitted anew, not trained on. The paper
-ends with S_B; here another round follows, the K next best expansions of the same parents by a new fit, as long as trials are asked
-for. While the last of a level are being trained, further workers get what would come next after the beam.
+trained cells of at most b - 1 nodes, not exactly S_b-1. Of equal cells (``canonical``) one is trained, and only its own writing
+is expanded. Where there are more than 20,000 expansions, so many are drawn. The predictor is fitted anew, not trained on. The
+paper ends with S_B; here another round follows, the K next best expansions of the same parents by a new fit, as long as trials
+are asked for. While the last of a level are being trained, further workers get what would come next after the beam.
 """
 
 from __future__ import annotations
