@@ -36,6 +36,7 @@ from workbench.ledger import attrs_json, fixed_of, goals_of, loss_of
 from workbench.losses import Direction
 from workbench.meta.similar_tasks import neighbours
 from workbench.meta.tasks import Tasks
+from workbench.notebook import mimebundle
 from workbench.optuna_watch import NotKnown
 from workbench.propose import told_trials
 from workbench.run import ATTR_SETTINGS, ATTR_SPACES
@@ -178,6 +179,10 @@ class PastTasks:
         """One line."""
         n = len(self)
         return f"<PastTasks: {n} past task{'s' * (n != 1)} in {self.folder}>"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """Return the live panel in a notebook; a table where the notebook side is missing."""
+        return mimebundle(self, "past_tasks", **kwargs)
 
     def _repr_html_(self) -> str:
         head = f"<p><b>{escape(repr(self)[1:-1])}</b></p>"
