@@ -116,6 +116,7 @@ function render({ model, el }) {
   select("fidelity", "Fidelity", "What a trial gets little of at first, so that bad ones can be stopped early");
   select("scheduler", "Scheduler", "Which trials go on, and which are stopped");
   input("max_steps", "Steps of a whole training", "In how many steps a whole training is cut");
+  input("warm_start", "From past tasks", "How many configurations that were good on similar past tasks are tried first; Past tasks, on the right, shows them", { placeholder: "none", hint: "A cold start. What similar past tasks suggest stands under Past tasks, on the right." });
   input("n_trials", "Trials", "How many configurations are tried; empty: no limit", { placeholder: "no limit" });
   input("timeout", "Time limit, minutes", "Ends the run after so many minutes; empty: none", { placeholder: "none" });
   input("workers", "Workers", "Trials that run at once, each in a thread");
@@ -135,7 +136,7 @@ function render({ model, el }) {
   const steps = [
     stepOf(1, "Data and task", [source.nodes, ofTable, fields.direction.node, next(1)], toggle),
     stepOf(2, "Model and space", [fields.estimator.node, spaceHead, spaceErr, spacePlace, next(2)], toggle),
-    stepOf(3, "Algorithm and budget", [fields.algorithm.node, fields.fidelity.node, fields.scheduler.node, fields.max_steps.node, pair("n_trials", "timeout"), pair("workers", "seed"), fields.name.node], toggle),
+    stepOf(3, "Algorithm and budget", [fields.algorithm.node, fields.fidelity.node, fields.scheduler.node, fields.max_steps.node, fields.warm_start.node, pair("n_trials", "timeout"), pair("workers", "seed"), fields.name.node], toggle),
   ];
   const go = h("button", { type: "button", className: "wb-go", title: "Make a run of these settings, and start it", onclick: () => { started = true; tried = true; send({ cmd: "start" }); draw(); } });
   const showCode = h("button", { type: "button", textContent: "Show code", title: "The same as a Python script", onclick: () => show(shown() === "code" ? before : "code") });
@@ -149,14 +150,17 @@ function render({ model, el }) {
   const code = h("div", {}, h("div", { className: "wb-controls" }, h("span", { className: "wb-hint" }, "What Start does, as a script: paste it into a cell or a file."), copyCode), codeText);
   const panes = {
     data: h("div", { id: `${id}-data`, role: "tabpanel", ariaLabel: "Data", className: "wb-stage-pane" }, data.node),
+    past: h("div", { id: `${id}-past`, role: "tabpanel", ariaLabel: "Past tasks", className: "wb-stage-pane" }, h("div", { className: "wb-past-place" }, h("div", { className: "wb-hint" }, "…"))),
     code: h("div", { id: `${id}-code`, role: "tabpanel", ariaLabel: "Code", className: "wb-stage-pane" }, code),
   };
   const tab = (key) => h("button", { type: "button", role: "tab", className: "wb-chip-tab", "aria-controls": `${id}-${key}`, onclick: () => show(key) });
-  const tabs = { data: tab("data"), code: tab("code") };
+  const tabs = { data: tab("data"), past: tab("past"), code: tab("code") };
   put(tabs.data, "Data");
+  put(tabs.past, "Past tasks");
+  set(tabs.past, "title", "What earlier runs on similar data suggest to try first");
   put(tabs.code, "Code");
-  const chipOrder = () => ["data", "code", ...model.get("chips").map((c) => c.key)];
-  const tablist = h("div", { className: "wb-chips", role: "tablist", ariaLabel: "Data, code and runs", onkeydown: (e) => walk(e, chipOrder(), shown(), (key) => { show(key); tabs[key].focus(); }) }, tabs.data, tabs.code);
+  const chipOrder = () => ["data", ...(tabs.past.hidden ? [] : ["past"]), "code", ...model.get("chips").map((c) => c.key)];
+  const tablist = h("div", { className: "wb-chips", role: "tablist", ariaLabel: "Data, code and runs", onkeydown: (e) => walk(e, chipOrder(), shown(), (key) => { show(key); tabs[key].focus(); }) }, tabs.data, tabs.past, tabs.code);
   const kept = selectOf((name) => { if (name) send({ cmd: "open", name }); kept.value = ""; });
   kept.title = "Open a run that is kept in a file here";
   kept.ariaLabel = "Open a kept run";
@@ -164,7 +168,7 @@ function render({ model, el }) {
   const bars = {};
   let wanted = null; // what was clicked and not yet heard of
 
-  function shown() { const s = wanted ?? model.get("shown"); return panes[s] ? s : "data"; }
+  function shown() { const s = wanted ?? model.get("shown"); return panes[s] && !(s === "past" && tabs.past.hidden) ? s : "data"; }
   function show(key) {
     if (shown() !== "code") before = shown();
     wanted = key;
@@ -186,7 +190,7 @@ function render({ model, el }) {
   function drawStage() {
     const chips = model.get("chips"), keys = chipOrder();
     for (const key of Object.keys(panes)) {
-      if (keys.includes(key)) continue;
+      if (keys.includes(key) || key === "past") continue;
       const focused = tabs[key].matches(":focus");
       panes[key].remove();
       tabs[key].remove();
@@ -207,12 +211,13 @@ function render({ model, el }) {
       bar.remove.hidden = c.alive;
     }
     const now = shown();
-    for (const key of keys) {
+    for (const key of Object.keys(panes)) {
       panes[key].hidden = key !== now;
       tabs[key].ariaSelected = String(key === now);
       tabs[key].tabIndex = key === now ? 0 : -1;
     }
     if (bars[now]) embed(now, bars[now].place);
+    if (now === "past") embed("past", panes.past.firstChild);
     put(showCode, now === "code" ? "Hide code" : "Show code");
     showCode.ariaPressed = String(now === "code");
     const old = model.get("sources").kept;
@@ -241,6 +246,7 @@ function render({ model, el }) {
     fields.direction.node.hidden = !s.own;
     fields.estimator.node.hidden = s.own || !o.estimator;
     fields.algorithm.node.hidden = !o.algorithm;
+    fields.warm_start.node.hidden = tabs.past.hidden = s.own;
     fields.fidelity.node.hidden = s.own || !(o.fidelity || why.fidelity);
     fields.fidelity.control.hidden = !o.fidelity;
     fields.scheduler.node.hidden = !(o.scheduler || (s.own && why.scheduler));

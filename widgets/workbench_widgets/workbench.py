@@ -29,9 +29,12 @@ from workbench.run import Run
 from workbench.search import catalogue
 from workbench.search.beliefs import Prior, as_prior, as_said
 from workbench.space import Space
+from workbench.task_record import About
+from workbench.task_store import past_tasks
 from workbench_widgets import workbench_sources as sources
 from workbench_widgets.assets import script, styles
 from workbench_widgets.inbox import waiting, words
+from workbench_widgets.past_tasks import Asked, PastTasksPanel
 from workbench_widgets.pump import pump
 from workbench_widgets.run_panel import RunPanel
 from workbench_widgets.space_editor import SpaceEditor
@@ -40,7 +43,7 @@ from workbench_widgets.words import number
 from workbench_widgets.workbench_setup import STEP_OF, Setup, fate_of_prior, table_content
 
 ALIVE = ("running", "pausing", "paused", "stopping", "watching")
-OWN = ("variables", "space", "space errors")  # commands that do not come from the page
+OWN = ("variables", "space", "space errors", "past")  # commands that do not come from the page
 TELL_S = 0.1  # shortest time between two words on how far a file was read
 
 
@@ -83,6 +86,8 @@ class Workbench(anywidget.AnyWidget):
     ack = t.Int().tag(sync=True)  # commands carried out
     parts = t.Dict().tag(sync=True, **ipywidgets.widget_serialization)
 
+    past: PastTasksPanel | None = None  # made when it is first looked at
+
     def __init__(self, recipe: Recipe | None = None, given: Mapping[str, Any] | None = None) -> None:
         self._setup = Setup(recipe or Recipe(), given or {})
         self._entries: dict[str, Entry] = {}
@@ -97,6 +102,7 @@ class Workbench(anywidget.AnyWidget):
         self._listed: list[str] = []
         self._kept: list[str] = []
         self._seen: dict[str, int] = {}
+        self._asked_past: tuple[Any, ...] = ()  # for what past tasks were looked through
         self._n = 0
         drawn = self._setup.recipe.space
         self.editor = SpaceEditor(Space() if drawn is None else drawn)
@@ -179,6 +185,7 @@ class Workbench(anywidget.AnyWidget):
             self._starting = False
             self._tried(self._start)
         self._show_space()
+        self._show_past()
         with self.hold_sync():
             self._put(chips=self._chips())
             if self._touched:
@@ -218,6 +225,31 @@ class Workbench(anywidget.AnyWidget):
         note = fate_of_prior(cooked.plan)
         if self.editor.prior_note != note:
             self.editor.prior_note = note
+
+    def _past_changed(self, asked: Asked) -> None:
+        self.command({"cmd": "past", "asked": asked})
+
+    def _show_past(self) -> None:
+        """Let the panel of past tasks look for those that are like the table, if it is looked at."""
+        cooked = self._setup.cooked
+        if self.past is None or self.shown != "past" or cooked is None or not self._setup.current or self._busy:
+            return
+        plan, r = cooked.plan, self.recipe
+        sound = plan.table is not None and plan.target is not None and plan.space is not None and not plan.own
+        ended = sum(e.run.state not in ALIVE for e in self._entries.values())  # each is a past task more
+        wish = (r.data, plan.target, plan.columns, plan.space, ended, r.similar, r.warm_start)
+        if wish == self._asked_past or "warm_start" in plan.faults:
+            return
+        self._asked_past, panel = wish, self.past
+        if not sound or plan.table is None:
+            panel.ask(Asked(k=r.similar, n=r.warm_start))
+            return
+
+        def work() -> Callable[[], None]:
+            features = About.of(plan.rows()).measured().features
+            return lambda: panel.ask(Asked(features, plan.space, str(plan.table.data.name), r.similar, r.warm_start))
+
+        self._work("Looking through past tasks", work)
 
     def _take_space(self) -> None:
         """Take what was drawn in the editor, once the recipe that it was drawn for has been looked at."""
@@ -309,8 +341,14 @@ class Workbench(anywidget.AnyWidget):
 
     def _do_with_runs(self, m: dict[str, Any]) -> None:
         match m:
-            case {"cmd": "show", "what": str(what)} if what in ("data", "code") or what in self._entries:
+            case {"cmd": "show", "what": str(what)} if what in ("data", "past", "code") or what in self._entries:
                 self.shown = what
+                if what == "past" and self.past is None:
+                    self.past = PastTasksPanel(past_tasks(), changed=self._past_changed)
+                    self.parts = {**self.parts, "past": self.past}
+            case {"cmd": "past", "asked": Asked() as asked}:
+                self._setup.recipe = replace(self.recipe, warm_start=asked.n, similar=asked.k)
+                self._asked_past = (*self._asked_past[:-2], asked.k, asked.n)  # it has looked already
             case {"cmd": "settings", "run": str(key)} if key in self._entries:
                 recipe = self._entries[key].recipe
                 if recipe is not None:
@@ -502,6 +540,8 @@ class Workbench(anywidget.AnyWidget):
             self._upload.drop()
         for entry in self._entries.values():
             entry.panel.close()
+        if self.past is not None:
+            self.past.close()
         self.editor.close()
         super().close()
 

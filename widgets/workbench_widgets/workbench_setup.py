@@ -25,7 +25,7 @@ from workbench.space import Space
 from workbench_widgets import workbench_sources as sources
 
 OF_TABLE = ("target", "leave_out", "task", "metric")  # what is forgotten when another table is chosen
-WHOLE = ("folds", "max_steps", "n_trials", "workers", "seed")
+WHOLE = ("folds", "max_steps", "warm_start", "n_trials", "workers", "seed")
 FIELDS = ("target", "task", "metric", "estimator", "direction", "algorithm", "fidelity", "scheduler", "timeout", "name", *WHOLE)
 FIDELITIES = {"rows": "rows: a share of the rows first", "epochs": "epochs: few passes first", "trees": "trees: few trees first"}
 STEP_OF = {"data": 1, "target": 1, "leave_out": 1, "task": 1, "metric": 1, "folds": 1, "objective": 1, "direction": 1,
@@ -99,7 +99,7 @@ class Setup:
     def choose_objective(self, name: str | None) -> None:
         """Take an objective of the notebook instead of a table."""
         self.source = "objective"
-        self.recipe = replace(self.recipe, objective=name, data=None, fidelity=None, scheduler=None)
+        self.recipe = replace(self.recipe, objective=name, data=None, fidelity=None, scheduler=None, warm_start=0)
 
     def assign(self, field: str, value: Any) -> None:
         """Take what was typed or chosen at a field; what is no number stays as it is, and is a fault."""
@@ -137,6 +137,8 @@ class Setup:
             case "estimator":
                 value = text or AUTO
                 self.recipe = replace(self.recipe, fidelity=None, scheduler=None)
+            case "warm_start":
+                value = 0 if text is None else number(text)
             case _ if field in WHOLE:
                 value = number(text)
             case _:
@@ -238,6 +240,7 @@ class Setup:
             "estimator": r.estimator, "direction": r.direction, "folds": text_of(r.folds),
             "algorithm": "" if r.algorithm is None else catalogue.label(r.algorithm), "fidelity": r.fidelity or "",
             "scheduler": scheduler_kind(r.effective_scheduler) or "", "max_steps": text_of(r.n_steps),
+            "warm_start": text_of(r.warm_start) if r.warm_start else "",
             "n_trials": text_of(r.n_trials), "timeout": text_of(minutes), "workers": text_of(r.workers), "seed": text_of(r.seed),
             "name": r.name or ""}
 
@@ -297,6 +300,8 @@ class Setup:
         parts = [label]
         if r.effective_scheduler is not None:
             parts.append(schedulers.label(r.effective_scheduler))
+        if r.warm_start:
+            parts.append(f"{r.warm_start} from past tasks first")
         parts.append("no limit on trials" if r.n_trials is None else f"{r.n_trials} trials")
         if isinstance(r.timeout, (int, float)):
             parts.append(f"at most {text_of(round(r.timeout / 60, 2))} min")

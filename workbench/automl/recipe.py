@@ -32,7 +32,9 @@ from workbench.run import Run
 from workbench.schedule import Scheduler
 from workbench.search import catalogue
 from workbench.search.beliefs import Prior, as_prior
+from workbench.search.warm_start import WarmStart
 from workbench.space import Space
+from workbench.task_store import past_tasks
 
 VERSION = 1
 ATTR_RECIPE = "wb:recipe"  # where a kept run says how it was made
@@ -72,6 +74,10 @@ class Recipe:
         Which trials go on; None with a fidelity takes ``EagerHyperband``.
     max_steps
         Steps of a whole training, for a scheduler that does not say.
+    warm_start
+        How many configurations of past tasks are tried first, where a table is learnt from; 0 for none.
+    similar
+        How many of the past tasks most like the table they come from.
     n_trials, timeout
         When the run ends: a number of trials, or of seconds. None: no limit.
     workers
@@ -97,6 +103,8 @@ class Recipe:
     fidelity: Fidelity | None = None
     scheduler: Scheduler | None = None
     max_steps: int = 27
+    warm_start: int = 0
+    similar: int = 5
     n_trials: int | None = 50
     timeout: float | None = None
     workers: int = 1
@@ -229,7 +237,16 @@ def _made(plan: Plan, *, resume: bool) -> Run:
     shared: dict[str, Any] = {"scoring": plan.metric, "cv": r.folds, "fidelity": r.fidelity, "max_steps": r.n_steps}
     if resume:
         return tune(estimator, X, y, name=r.name, resume=True, **shared)
+    if r.warm_start:
+        common["algorithm"] = _warm(plan, X, y)
     return tune(estimator, X, y, space=plan.space, scheduler=r.effective_scheduler, **shared, **common)
+
+
+def _warm(plan: Plan, X: Any, y: Any) -> WarmStart:
+    """Put what past tasks suggest in front of the search. RunError if none of them fits."""
+    firsts = past_tasks(store.FOLDER).similar(X, y, k=plan.recipe.similar, space=plan.space).first(plan.recipe.warm_start)
+    assert plan.settled_algorithm is not None
+    return WarmStart(plan.settled_algorithm, [f.config for f in firsts], [f.why for f in firsts])
 
 
 # ---- kept runs -------------------------------------------------------------------------------------------------------

@@ -72,7 +72,11 @@ class _Writer:
             scheduler = r.effective_scheduler
             shared += [f"fidelity={r.fidelity!r}", f"max_steps={r.n_steps}", f"scheduler={self._scheduler(scheduler)}"]
         tune = f"wb.tune({'models' if plan.auto else 'model'}, X, y, space=space"
-        parts += [f"space = {plan.space!r}", self._call(tune, [*shared, *self._settings()]),
+        first = []
+        if r.warm_start:
+            first = [f"similar = wb.past_tasks().similar(X, y, k={r.similar}, space=space)  # past tasks most like this table\n"
+                     f"first = similar.first({r.warm_start})  # each says why"]
+        parts += [f"space = {plan.space!r}", *first, self._call(tune, [*shared, *self._settings()]),
                   self._end("run.best_score_, run.best_params_", "model = run.best_estimator_  # the best, fitted on all rows")]
         return parts
 
@@ -162,10 +166,11 @@ class _Writer:
 
     def _settings(self) -> list[str]:
         r = self.recipe
-        algorithm = self.plan.algorithm
-        if algorithm is None and self.plan.recommendation is not None:
-            algorithm = self.plan.recommendation.algorithm
-        out = [] if algorithm is None else [f"algorithm={catalogue.code(algorithm, 'wb.')}"]
+        algorithm = self.plan.settled_algorithm
+        code = "" if algorithm is None else catalogue.code(algorithm, "wb.")
+        if r.warm_start:
+            code = f"wb.WarmStart({code}, [f.config for f in first], [f.why for f in first])"
+        out = [f"algorithm={code}"] if code else []
         out.append(f"n_trials={r.n_trials}")
         if r.timeout is not None:
             out.append(f"timeout={r.timeout!r}")

@@ -42,6 +42,7 @@ WAYS: dict[Way, str] = {
     "budget": "a function of a configuration and a budget",
     "optuna": "an Optuna objective: it makes its space on the way",
 }
+MOST_FIRST = 20  # configurations of past tasks
 MANY_ROWS = 5000  # from here a configuration can be judged on a share of the rows
 
 
@@ -109,6 +110,12 @@ class Plan:
         if chosen is None and self.recommendation is not None:
             chosen = self.recommendation.algorithm
         return with_prior(chosen, self.recipe.prior)
+
+    @property
+    def settled_algorithm(self) -> Any:
+        """The same, or the one that is recommended; None only where neither is known."""
+        known = self.algorithm
+        return self.recommendation.algorithm if known is None and self.recommendation is not None else known
 
     @property
     def own(self) -> bool:
@@ -411,6 +418,13 @@ def _see_numbers(plan: Plan) -> None:
         plan.faults["timeout"] = f"a time limit must be above 0, or nothing for none, got {recipe.timeout!r}."
     if not _whole(recipe.workers, 1):
         plan.faults["workers"] = f"workers must be a whole number of at least 1, got {recipe.workers!r}."
+    if not _whole(recipe.warm_start, 0) or recipe.warm_start > MOST_FIRST:
+        plan.faults["warm_start"] = (f"between 0 and {MOST_FIRST} configurations of past tasks can be tried first, got "
+                                     f"{recipe.warm_start!r}.")
+    elif recipe.warm_start and plan.own:
+        plan.faults["warm_start"] = "past tasks are compared by their tables, and an objective has none. Take 0."
+    if not _whole(recipe.similar, 1):
+        plan.faults["warm_start"] = f"at least one past task must be asked, got similar={recipe.similar!r}."
     if recipe.seed is not None and not _whole(recipe.seed, 0):
         plan.faults["seed"] = f"a seed is a whole number of at least 0, or nothing for any, got {recipe.seed!r}."
     if not _whole(recipe.n_steps, 1):
