@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from workbench.fidelity.halving import SuccessiveHalving
     from workbench.fidelity.hyperband import EagerHyperband, Hyperband
     from workbench.fidelity.median import MedianStop
+    from workbench.learning import learn
     from workbench.named_runs import runs
     from workbench.notebook import Workbench
     from workbench.objective import Checkpoint
@@ -70,7 +71,7 @@ _HOME = {
     "Space": "space", "Float": "space", "Int": "space", "Choice": "space",
     "optimize": "api", "open": "api", "watch": "api", "tune": "automl.tune", "nested": "automl.nested",
     "Run": "run", "race": "racing",
-    "compare": "comparing", "runs": "named_runs",
+    "compare": "comparing", "runs": "named_runs", "learn": "learning",
     "past_tasks": "task_store", "PastTasks": "task_store", "SimilarTasks": "task_similar",
     "WarmStart": "search.warm_start",
     "StepRun": "step_run", "StepRecording": "step_run",
@@ -98,7 +99,7 @@ __all__ = [
     "ASHA", "Checkpoint", "CurveStop", "EagerHyperband", "Hyperband", "MedianStop", "Pruner", "SuccessiveHalving",
     "CMAES", "GPBO", "RFBO", "TPE", "Choice", "ConfigError", "DifferentialEvolution", "Float", "Genetic", "Grid", "Int",
     "FanovaEvaluator", "LogError", "ObjectiveError", "ParticleSwarm", "QuasiRandom", "Random", "Run", "RunError", "Sampler",
-    "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "compare", "gradient", "meta", "nas",
+    "SearchExhausted", "Space", "SpaceError", "StorageError", "WorkbenchError", "compare", "gradient", "learn", "meta", "nas",
     "objectives", "open", "optimize", "race", "runs", "recommend", "replay", "Recording", "StepRecording", "StepRun", "WhatIf",
     "nested", "tune", "watch", "past_tasks", "PastTasks", "SimilarTasks", "WarmStart",
 ]

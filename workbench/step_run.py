@@ -4,9 +4,11 @@
 
     run = wb.nas.search(strategy, data)   # waits for start(), or for the Start button of its panel
     run.start().wait()
-    run.frame(), run.result
+    run.frame(), run.result, run.figure()
 
-A step cannot be interrupted: a pause and a stop wait for its end. While the search is paused it has no thread.
+``wb.learn(learner)`` makes such a run of anything else that learns step by step.
+
+A step cannot be interrupted: a pause and a stop wait for its end. While the run is paused it has no thread.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import copy_context
+from functools import partial
 from html import escape
+from importlib import import_module
 from typing import Any, Literal
 
 import pandas as pd
@@ -31,6 +35,7 @@ from workbench.notebook import mimebundle
 from workbench.reel import Course
 from workbench.steps import Steps, frame
 
+LEARNING = "learning"  # ``about["kind"]`` of a run that is no search for an architecture
 ENDED: tuple[RunState, ...] = ("stopped", "done", "failed")
 MOVING: tuple[RunState, ...] = ("running", "pausing", "stopping")
 
@@ -108,6 +113,22 @@ class StepResults:
         """Return the metrics of all steps as a DataFrame, one row a step."""
         return frame(self.steps.taken)
 
+    @property
+    def kind(self) -> str:
+        """What it is called in sentences: a "search", or "learning"."""
+        return str(self.about.get("kind", "search"))
+
+    @property
+    def maker(self) -> str:
+        """What makes such a run."""
+        return "wb.learn(...)" if self.kind == LEARNING else "wb.nas.search(...)"
+
+    def figure(self) -> Any:
+        """Return what the newest step tells as a ``plotly.graph_objects.Figure``: for reports, for places without a kernel."""
+        made = import_module("workbench.step_pictures")  # plotly is loaded when a picture is asked for
+        drawn = made.newest(list(self.steps.taken), self.about, total=self.n_steps)
+        return import_module("workbench.plots.figure").figure(drawn)
+
     def export(self) -> str:
         """Return the whole log as text, one JSON object a line; ``wb.replay`` shows it again from a file."""
         return "".join(f"{dumps(event)}\n" for event in self.log)
@@ -116,7 +137,7 @@ class StepResults:
         """One line: name, state, progress."""
         of = "" if self.n_steps is None else f" / {self.n_steps}"
         kind = type(self).__name__
-        return f"<{kind} {self.name or 'unnamed'}: {self.label or 'a search'}, {self.state}, {self.n_done}{of} steps>"
+        return f"<{kind} {self.name or 'unnamed'}: {self.label or self.kind}, {self.state}, {self.n_done}{of} steps>"
 
     def _repr_html_(self) -> str:
         """Return the newest steps as a static table, for places without widgets."""
@@ -136,7 +157,7 @@ class StepResults:
 
 
 class StepRun(StepResults):
-    """A search under way or over. Made by ``wb.nas.search``.
+    """A search, or what learns step by step, under way or over. Made by ``wb.nas.search`` and ``wb.learn``.
 
     Parameters
     ----------
@@ -259,7 +280,7 @@ class StepRun(StepResults):
             If it was never started or is paused: it would wait for ever. Also if it failed.
         """
         if self.state in ("ready", "paused"):
-            raise RunError(f"the search is {self.state}: waiting for it would never end. Call start() first.")
+            raise RunError(f"the {self.kind} is {self.state}: waiting for it would never end. Call start() first.")
         self._wait_for(lambda: self.state in ENDED, timeout)
         return self._checked()
 
@@ -280,7 +301,7 @@ class StepRun(StepResults):
             if close is not None:
                 close()
             self._generator = iter(())
-            self._make = _closed
+            self._make = partial(_closed, f"the {self.kind} was closed. {self.maker} makes another run.")
 
     # ---- the thread --------------------------------------------------------------------------------------------
 
@@ -290,7 +311,7 @@ class StepRun(StepResults):
             thread.join()  # it is about to end; not under the lock, which it needs
         with self._lock:
             if self.state in ("done", "failed"):
-                raise RunError(f"the search is over: {self.state}. wb.nas.search(...) makes another one.")
+                raise RunError(f"the {self.kind} is over: {self.state}. {self.maker} makes another run.")
             if self.state in ("running", "pausing"):
                 self._wish = wish
                 if self.state == "pausing":
@@ -354,7 +375,7 @@ class StepRun(StepResults):
 
     def _checked(self) -> StepRun:
         if self.state == "failed":
-            raise RunError(f"the search failed: {self.detail}\n{self.error}".rstrip())
+            raise RunError(f"the {self.kind} failed: {self.detail}\n{self.error}".rstrip())
         return self
 
     def _wait_for(self, over: Callable[[], bool], timeout: float | None) -> None:
@@ -373,8 +394,8 @@ class StepRun(StepResults):
                 self._thread.join(5)
 
 
-def _closed() -> Iterator[StepTaken]:
-    raise RunError("the search was closed. wb.nas.search(...) makes another one.")
+def _closed(says: str) -> Iterator[StepTaken]:
+    raise RunError(says)
 
 
 class StepRecording(StepResults):
@@ -413,7 +434,7 @@ class StepRecording(StepResults):
         return self.log[len(self.log) - 1].time - self.log[0].time if len(self.log) else 0.0
 
     def _no(self, *_: Any, **__: Any) -> StepRecording:
-        raise RunError("this is a recording: it can be looked at, but it does not go on. wb.nas.search(...) makes a search.")
+        raise RunError(f"this is a recording: it can be looked at, but it does not go on. {self.maker} makes a run.")
 
     start = resume = pause = step = stop = _no
 
@@ -423,4 +444,4 @@ def is_of_steps(log: EventLog | tuple[Event, ...]) -> bool:
     return any(isinstance(e, StepTaken) for e in log)
 
 
-__all__ = ["StepRecording", "StepResults", "StepRun", "is_of_steps"]
+__all__ = ["LEARNING", "StepRecording", "StepResults", "StepRun", "is_of_steps"]

@@ -1,5 +1,5 @@
-// The panel of an architecture search that takes steps. State comes as traits that only Python's pump writes; wishes go back as messages.
-const FIGURES = { cell: ["cell"], weights: ["heat", "areas"], gradients: ["gradients", "gap"], ranking: ["ranking", "sampled"], family: ["tree"], progress: ["progress"], truth: ["truth"], log: [], export: [] };
+// The panel of a run that takes steps, an architecture search or a learner. State comes as traits that only Python's pump writes; wishes go back as messages.
+const FIGURES = { learned: ["learned"], cell: ["cell"], weights: ["heat", "areas"], gradients: ["gradients", "gap"], ranking: ["ranking", "sampled"], family: ["tree"], progress: ["progress"], truth: ["truth"], log: [], export: [] };
 const KEYS = [["space", "start or pause"], ["s", "one step"], [".", "stop (asks once)"], ["← →", "look at the step before, after"], ["End", "back to now"], ["d", "discretise"], ["?", "this help"]];
 const OVER = ["done", "failed"];
 
@@ -13,7 +13,7 @@ function topOf(model, send) {
   const bar = h("div", { className: "wb-bar", role: "progressbar", ariaLabel: "Steps taken", ariaValueMin: "0", ariaValueMax: "100" }, fill);
   const go = h("button", { type: "button", className: "wb-go", title: "Start, pause or go on (space)", onclick: toggle });
   const step = h("button", { type: "button", textContent: "Step", title: "Take one step, then pause (s)", onclick: () => send({ cmd: "step" }) });
-  const halt = h("button", { type: "button", className: "wb-halt", textContent: "Stop", title: "End the search; the step under way is finished (.)", onclick: stop, onblur: calm });
+  const halt = h("button", { type: "button", className: "wb-halt", textContent: "Stop", title: "End it; the step under way is finished (.)", onclick: stop, onblur: calm });
   const controls = h("div", { className: "wb-controls" }, go, step, halt);
 
   function toggle() { if (!go.disabled) send({ cmd: head().state === "running" ? "pause" : "start" }); }
@@ -26,7 +26,7 @@ function topOf(model, send) {
   }
   function draw() {
     const s = head(), [mark, name] = STATES[s.state];
-    put(title, s.name ? `${s.name} · ${s.label}` : s.label || "a search");
+    put(title, s.name ? `${s.name} · ${s.label}` : s.label || s.kind);
     put(kept, s.where);
     set(kept, "title", s.where);
     put(shape, mark);
@@ -58,12 +58,12 @@ function stepsOf(model, send) {
   const back = h("button", { type: "button", textContent: "◂", title: "The step before (←)", ariaLabel: "The step before", onclick: () => move(-1) });
   const on = h("button", { type: "button", textContent: "▸", title: "The step after (→)", ariaLabel: "The step after", onclick: () => move(1) });
   const play = h("button", { type: "button", className: "wb-play", onclick: toggle });
-  const slider = h("input", { type: "range", min: 0, step: 1, ariaLabel: "Step that is looked at", title: "Drag to look at any step as it was; the search goes on meanwhile", oninput() {
+  const slider = h("input", { type: "range", min: 0, step: 1, ariaLabel: "Step that is looked at", title: "Drag to look at any step as it was; it goes on meanwhile", oninput() {
     held = Date.now();
     wished = Number(slider.value);
     timer ??= setTimeout(() => { timer = null; send({ cmd: "look", at: wished }); }, 60);
   } });
-  const where = h("span", { className: "wb-hint wb-where" }), now = h("button", { type: "button", className: "wb-quiet wb-now", textContent: "back to now", title: "Show the newest step and follow the search (End)", onclick: () => look(null) });
+  const where = h("span", { className: "wb-hint wb-where" }), now = h("button", { type: "button", className: "wb-quiet wb-now", textContent: "back to now", title: "Show the newest step and follow those that come (End)", onclick: () => look(null) });
   const node = h("div", { className: "wb-steps", role: "group", ariaLabel: "Steps" }, back, play, on, slider, where, now);
   function move(by) { halt(); const s = shown(); if (s.total) look(Math.min(Math.max(s.at + by, 0), s.total)); }
   function halt() { clearInterval(playing); playing = null; draw(); }
@@ -91,6 +91,12 @@ function stepsOf(model, send) {
     play.ariaLabel = playing ? "Pause the replay" : "Play the steps";
   }
   return { node, draw, move, now: () => look(null), end: () => { clearInterval(playing); clearTimeout(timer); } };
+}
+
+/** What was learned, in one sentence and one picture. */
+function learnedOf(model, figure) {
+  const why = h("span", { className: "wb-hint" });
+  return { nodes: [h("div", { className: "wb-modelhead" }, why), figure], draw: () => put(why, model.get("shown").why) };
 }
 
 /** Beside the cell: what is kept, and what that costs. */
@@ -168,9 +174,9 @@ function render({ model, el }) {
   const TABS = Object.keys(FIGURES), open = () => model.get("shown").tabs.map(([key]) => key);
   let tab = open()[0];
   const figures = Object.fromEntries(Object.values(FIGURES).flat().map((name) => [name, h("div", { className: "wb-figure" })]));
-  const cell = cellOf(model, send, figures.cell), taken = exportOf(model, send);
+  const cell = cellOf(model, send, figures.cell), learned = learnedOf(model, figures.learned), taken = exportOf(model, send);
   const plain = Object.fromEntries(TABS.map((key) => [key, { nodes: FIGURES[key].map((name) => figures[name]), draw() {} }]));
-  const parts = { ...plain, cell, log: logOf(model, "The numbers of every step, and failures, will be listed here."), export: taken };
+  const parts = { ...plain, cell, learned, log: logOf(model, "The numbers of every step, and failures, will be listed here."), export: taken };
   const id = `wb${Math.random().toString(36).slice(2, 8)}`;
   const panes = Object.fromEntries(TABS.map((key) => [key, h("div", { id: `${id}-${key}`, role: "tabpanel", className: `wb-pane wb-nas-${key}` }, parts[key].nodes)]));
   const tabs = Object.fromEntries(TABS.map((key) => [key, h("button", { type: "button", role: "tab", onclick: () => show(key), "aria-controls": `${id}-${key}` })]));
@@ -205,7 +211,7 @@ function render({ model, el }) {
     tabs[key].focus();
   }
 
-  const keys = h("div", { className: "wb-keys", hidden: true }, KEYS.map(([key, what]) => h("span", {}, h("kbd", {}, key), ` ${what}`)), h("span", {}, "while the panel has the focus"));
+  const keys = h("div", { className: "wb-keys", hidden: true }, KEYS.filter(([key]) => key !== "d" || open().includes("cell")).map(([key, what]) => h("span", {}, h("kbd", {}, key), ` ${what}`)), h("span", {}, "while the panel has the focus"));
   const help = h("button", { type: "button", className: "wb-quiet wb-help", textContent: "?", title: "Keys (?)", ariaLabel: "Help: keys", ariaExpanded: "false", onclick: () => { keys.hidden = !keys.hidden; help.ariaExpanded = String(!keys.hidden); } });
   top.nodes[0].append(help);
 
@@ -221,7 +227,7 @@ function render({ model, el }) {
     e.preventDefault();
     act();
   }
-  const root = h("div", { className: "wb-panel wb-nas", tabIndex: 0, role: "group", ariaLabel: `Search ${head().name || head().label}`, "data-lm-suppress-shortcuts": "true", onkeydown },
+  const root = h("div", { className: "wb-panel wb-nas", tabIndex: 0, role: "group", ariaLabel: `${head().kind === "search" ? "Search" : "Learning"} ${head().name || head().label}`, "data-lm-suppress-shortcuts": "true", onkeydown },
     top.nodes, keys, h("div", { className: "wb-row" }, notice), slider.node, tablist, Object.values(panes));
   root.addEventListener("pointerdown", (e) => {
     if (!e.target.closest("button, input, select, textarea, a, label, summary, pre, .wb-lines")) root.focus({ preventScroll: true });
@@ -231,7 +237,7 @@ function render({ model, el }) {
 
   // ---- what comes in
   const on = {
-    "change:head": () => { top.draw(); if (notice.classList.contains("wb-quietly")) say(""); }, "change:shown": () => { drawTabs(); slider.draw(); cell.draw(); taken.draw(); }, "change:lines": parts.log.draw,
+    "change:head": () => { top.draw(); if (notice.classList.contains("wb-quietly")) say(""); }, "change:shown": () => { drawTabs(); slider.draw(); cell.draw(); learned.draw(); taken.draw(); }, "change:lines": parts.log.draw,
     "change:ack": heard, "change:said": heard, "change:last_state": lastState.draw,
   };
   for (const [event, act] of Object.entries(on)) model.on(event, act);

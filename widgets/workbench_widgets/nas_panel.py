@@ -1,4 +1,4 @@
-"""The panel of an architecture search that takes steps: is it running, how far, what does it believe, and what is that worth.
+"""The panel of a run that takes steps: is it running, how far, what does it believe or has it learned, and what is that worth.
 
 One widget draws the chrome; figures are its children. Only the pump's thread writes the widget's state; what the user does comes
 back as messages, which wait in a queue until the pump carries them out. Any step can be looked at again, while it goes on.
@@ -32,6 +32,7 @@ from workbench_widgets.views.nas import (
     GapView,
     GradientsView,
     HeatView,
+    LearnedView,
     Moment,
     ProgressView,
     RankingView,
@@ -45,13 +46,13 @@ from workbench_widgets.views.nas import (
 
 Message = dict[str, Any]
 VIEWS: dict[str, type[StepView]] = {
-    "heat": HeatView, "areas": AreasView, "gradients": GradientsView, "gap": GapView, "ranking": RankingView,
-    "sampled": SampledView, "tree": TreeView, "progress": ProgressView, "truth": TruthView}
+    "learned": LearnedView, "heat": HeatView, "areas": AreasView, "gradients": GradientsView, "gap": GapView,
+    "ranking": RankingView, "sampled": SampledView, "tree": TreeView, "progress": ProgressView, "truth": TruthView}
 FILES = {"log": ("jsonl", "application/x-ndjson"), "code": ("py", "text/x-python"), "metrics": ("csv", "text/csv")}
 
 
 class NasPanel(anywidget.AnyWidget):
-    """Live panel of a search that takes steps.
+    """Live panel of a search that takes steps, or of what learns in steps.
 
     Parameters
     ----------
@@ -77,12 +78,12 @@ class NasPanel(anywidget.AnyWidget):
         self.moment = Moment(self.steps, run.about, run.n_steps)
         self.cell = CellView(self.moment)
         self.figures: dict[str, FigureView] = {"cell": self.cell, **{name: view(self.moment) for name, view in VIEWS.items()}}
-        self.log_view = StepLog(lambda lines: self._put(lines=lines))
+        self.log_view = StepLog(lambda lines: self._put(lines=lines), run.kind)
         self.log_view.fold(first)
         super().__init__(parts={name: view.live for name, view in self.figures.items()}, head=self._head(), shown=self._shown(),
                          lines=list(self.log_view.lines))
-        of_cells = tabs(self.moment)[0][0] == "cell"
-        self._pictured = self.cell if of_cells else self.figures["progress"]  # what a saved notebook shows
+        first_tab = tabs(self.moment)[0][0]
+        self._pictured = self.figures.get(first_tab, self.figures["progress"])  # what a saved notebook shows
         self._last_state = LastState(run._repr_html_, self._pictured.live)
         self.on_msg(lambda _, message, __: self.command(message))
         answer_at_once(self)
@@ -135,8 +136,8 @@ class NasPanel(anywidget.AnyWidget):
         """Return the first lines; they are always of the present."""
         run, steps = self.run, self.steps
         eta = run.eta_s
-        return {"state": run.state, "detail": run.detail, "name": run.name or "", "label": run.label, "read_only": run.read_only,
-                "where": facts(run.about, run.seed), "done": len(steps), "total": run.n_steps,
+        return {"state": run.state, "detail": run.detail, "name": run.name or "", "label": run.label, "kind": run.kind,
+                "read_only": run.read_only, "where": facts(run.about, run.seed), "done": len(steps), "total": run.n_steps,
                 "metrics": gap_of(steps.taken[-1].metrics, run.about) if len(steps) else [],
                 "elapsed_s": int(run.elapsed_s), "eta_s": None if eta is None else round(eta)}
 
@@ -206,7 +207,7 @@ class NasPanel(anywidget.AnyWidget):
         """Send a file to the page."""
         suffix, mime = FILES[what]
         text = self.run.export() if what == "log" else self._code() if what == "code" else self.run.frame().to_csv()
-        stem = self.run.name or "search"
+        stem = self.run.name or self.run.kind
         self.send({"type": "file", "name": f"{stem}-{what}.{suffix}", "mime": mime, "to": to}, [text.encode()])
 
     # ---- the end, and places without a kernel ----------------------------------------------------------------------
@@ -226,7 +227,7 @@ class NasPanel(anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_(**kwargs)
         data, meta = bundle if isinstance(bundle, tuple) else (bundle, {})
         if apart:
-            return {**(data or {}), "text/plain": "The panel of the search needs a running kernel."}, meta
+            return {**(data or {}), "text/plain": f"The panel of the {self.run.kind} needs a running kernel."}, meta
         return {**(data or {}), "text/plain": repr(self.run), "text/html": self.run._repr_html_()}, meta
 
 

@@ -1,4 +1,4 @@
-"""Of the panel of an architecture search: its numbers in words."""
+"""Of the panel of a run that takes steps: its numbers in words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def percent(share: float) -> str:
 
 
 def facts(about: Mapping[str, Any], seed: int) -> str:
-    """Say what is searched, on what, and with which seed."""
+    """Say what is searched or learned from, on what, and with which seed."""
     words = [str(about[key]) for key in ("cells", "data") if about.get(key)]
     return " · ".join([*words, f"seed {seed}"])
 
@@ -27,6 +27,8 @@ def gap_of(metrics: Mapping[str, float], about: Mapping[str, Any]) -> list[str]:
         words.append(f"validation {percent(metrics['valid_accuracy'])}")
     elif "train_loss" in metrics:
         words.append(f"training loss {metrics['train_loss']:.3g}")
+    if "after 1 step" in metrics:
+        words.append(f"after one gradient step {metrics['after 1 step']:.3g}")
     if "true_rank" in metrics:
         words.append(f"pick: number {metrics['true_rank']:.0f} of {about.get('n_distinct', '?')}")
     return words
@@ -46,11 +48,14 @@ def discretised(metrics: Mapping[str, float], why: Any, about: Mapping[str, Any]
     if kept is not None:
         rows.append(["the cell that is kept, with the shared weights", percent(kept), "validation"])
     if "true_accuracy" in metrics:
-        rank = f"test, number {metrics['true_rank']:.0f} of {about.get('n_distinct', '?')}"
+        rank = f"test, number {metrics['true_rank']:.0f} of {about.get('n_distinct', '?')}" if "true_rank" in metrics else "test"
         rows.append(["the cell that is kept, trained on its own", percent(metrics["true_accuracy"]), rank])
     if "random_accuracy" in metrics:
-        rows.append(["random search at the same compute", percent(metrics["random_accuracy"]), "test, expected"])
+        rows.append(["random search at the same compute", percent(metrics["random_accuracy"]),
+                     f"test, best of {metrics['random_cells']:.0f}" if "random_cells" in metrics else "test, expected"])
     biggest = about.get("biggest", {})
-    if "accuracy" in biggest:
+    if "biggest_accuracy" in metrics:
+        rows.append(["the biggest model", percent(metrics["biggest_accuracy"]), "test"])
+    elif "accuracy" in biggest:
         rows.append(["the biggest model", percent(biggest["accuracy"]), f"test, number {biggest.get('rank', 0):.0f}"])
     return rows

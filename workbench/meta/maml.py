@@ -30,33 +30,14 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from workbench.events import StepTaken
-from workbench.history import Explanation
+from workbench.meta.meta_step import MetaStep
 from workbench.meta.sinusoids import Sinusoids
 from workbench.meta.small_network import SmallNetwork, Weights
 from workbench.space import Array
 
 TaskLoss = Callable[[Sequence[Tensor], Tensor, Tensor], Tensor]
 HELD_OUT = 2**31  # seeds of tasks that only judge lie beyond those that are learned from
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MetaStep(Explanation):
-    """Initial weights after some outer steps, and how they do on tasks that are not learned from.
-
-    Attributes
-    ----------
-    weights
-        A matrix and a vector for each layer.
-    adapted
-        Mean loss on held-out tasks after 0, 1, 2, … inner steps.
-    """
-
-    weights: tuple[Array, ...]
-    adapted: Array
-
-    def summary(self) -> str:
-        """Say in one plain sentence how far it is."""
-        return f"On new tasks the loss is {self.adapted[0]:.3g} at first, {self.adapted[1]:.3g} after one gradient step."
+N_SHOWN, N_QUERY = 3, 60  # held-out tasks that a report tells in full, and points of each to judge on
 
 
 def adapt(loss: TaskLoss, weights: Sequence[Tensor], x: Tensor, y: Tensor, *, steps: int, rate: float,
@@ -95,6 +76,17 @@ def losses_after(network: SmallNetwork, weights: Sequence[Tensor], tasks: Sinuso
         return np.asarray(vmap(one)(x[:, :shots], y[:, :shots], x[:, shots:], y[:, shots:]).mean(dim=0).numpy())
 
 
+def examples(tasks: Sinusoids, shots: int, seed: int = 0) -> tuple[Array, Array]:
+    """Draw a few held-out tasks to look at: support (n, K, 2) and query (n, n_query, 2), x and y, by x; none of many inputs."""
+    x, y = tasks.sample(N_SHOWN, shots + N_QUERY, torch.Generator().manual_seed(HELD_OUT + seed + 1))
+    if x.shape[-1] != 1 or y.shape[-1] != 1:
+        return np.empty((0, shots, 2)), np.empty((0, N_QUERY, 2))
+    points = torch.cat([x, y], dim=-1).numpy().astype(float)
+    support, query = (part[np.arange(len(part))[:, None], part[..., 0].argsort(axis=1)]
+                      for part in (points[:, :shots], points[:, shots:]))
+    return support, query
+
+
 @dataclass(frozen=True, slots=True)
 class _Learner:
     """What learns initial weights by Adam. A child says what it minimises: ``_loss``."""
@@ -117,6 +109,10 @@ class _Learner:
         """How many times it reports."""
         return -(-self.iterations // self.report_every)
 
+    def start(self, *, seed: int = 0) -> tuple[Array, ...]:
+        """Return the weights with which learning begins."""
+        return tuple(w.numpy() for w in self.network.start(torch.Generator().manual_seed(seed)))
+
     def steps(self, tasks: Sinusoids | None = None, *, seed: int = 0) -> Iterator[StepTaken]:
         """Learn; yields a step every ``report_every`` outer steps. ``why.weights`` of the last one are the result.
 
@@ -127,6 +123,7 @@ class _Learner:
         weights = tuple(w.requires_grad_() for w in self.network.start(generator))
         adam = torch.optim.Adam(weights, lr=self.outer_rate)
         cpu_s, losses = 0.0, list[float]()
+        support, query = examples(tasks, self.shots, seed)
         for iteration in range(1, self.iterations + 1):
             began = process_time()
             x, y = tasks.sample(self.tasks_per_step, 2 * self.shots, generator)
@@ -138,7 +135,8 @@ class _Learner:
             cpu_s += process_time() - began
             if iteration % self.report_every == 0 or iteration == self.iterations:
                 after = losses_after(self.network, weights, tasks, shots=self.shots, rate=self.inner_rate, n_tasks=200, seed=seed)
-                why = MetaStep(tuple(w.detach().numpy().copy() for w in weights), after)
+                why = MetaStep(tuple(w.detach().numpy().copy() for w in weights), after, support, query, self.inner_rate,
+                               self.network.activation)
                 metrics = {"cpu_s": cpu_s, "iteration": float(iteration), "train_loss": float(np.mean(losses))}
                 metrics |= {"after 0 steps": float(after[0]), "after 1 step": float(after[1]), "after 10 steps": float(after[-1])}
                 yield StepTaken(-(-iteration // self.report_every), metrics, why)

@@ -1,4 +1,4 @@
-"""Live views of an architecture search that takes steps: its cell, its weights, its metrics, and what its picks are worth."""
+"""Live views of a run that takes steps: the cell of an architecture search and what its picks are worth; what was learned."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ from workbench.plots.nas_morphism import hill_tree
 from workbench.plots.nas_one_shot import sampled_accuracy, score_against_truth
 from workbench.plots.nas_progress import NO_STEP, progress, truth
 from workbench.plots.nas_relaxation import alpha_map, gap_over_time, gradients, weights_over_time
+from workbench.plots.step_metrics import step_metrics
+from workbench.step_pictures import Picture, picture_of
+from workbench.step_run import LEARNING
 from workbench.steps import Steps
 from workbench.trials import Trials
 from workbench_widgets.view import FigureView, Paced
 from workbench_widgets.words import number
 
 HEIGHT = 380
-LABELS = {"cell": "Cell", "weights": "Weights", "gradients": "Gradients", "ranking": "Ranking", "family": "Family",
-          "progress": "Progress", "truth": "Truth", "log": "Log", "export": "Export"}
+LABELS = {"learned": "Learned", "cell": "Cell", "weights": "Weights", "gradients": "Gradients", "ranking": "Ranking",
+          "family": "Family", "progress": "Progress", "truth": "Truth", "log": "Log", "export": "Export"}
 LINES = 400  # of the log that are kept
 WIDTH = 2000  # characters of one line
 
@@ -73,6 +76,16 @@ class Moment:
         return shown[-1].metrics if shown else {}
 
     @property
+    def learns(self) -> bool:
+        """Whether it is no search for an architecture: its settings say so, or its reasons."""
+        return self.about.get("kind") == LEARNING or self.drawing is not None
+
+    @property
+    def drawing(self) -> Picture | None:
+        """The picture of what was learned, by the type of the newest reason; None if there is none."""
+        return picture_of(self.steps.why)
+
+    @property
     def cells(self) -> CellSpace | None:
         """The space of cells, as the settings tell it."""
         about = self.about
@@ -93,6 +106,17 @@ class StepView(FigureView):
     def rewind(self, events: Sequence[Event]) -> None:  # noqa: ARG002
         """Draw anew: steps that are shared have gone back already."""
         self.hasten()
+
+
+class LearnedView(StepView):
+    """What was learned, in the picture that belongs to its kind."""
+
+    every_s = 0.3
+
+    def picture(self) -> dict[str, Any]:
+        """Return what was folded as a plain plotly dict."""
+        drawing, shown = self.moment.drawing, self.moment.shown
+        return empty(NO_STEP, height=HEIGHT) if drawing is None or not shown else drawing(shown)
 
 
 class CellView(StepView):
@@ -201,8 +225,11 @@ class ProgressView(StepView):
 
     def picture(self) -> dict[str, Any]:
         """Return what was folded as a plain plotly dict."""
-        steps, moment = self.moment.steps, self.moment
-        return progress(list(steps.taken), moment.about, total=moment.total, at=None if moment.at is None else moment.place)
+        moment = self.moment
+        steps, at = list(moment.steps.taken), None if moment.at is None else moment.place
+        if moment.learns:
+            return step_metrics(steps, total=moment.total, at=at)
+        return progress(steps, moment.about, total=moment.total, at=at)
 
 
 class TruthView(StepView):
@@ -219,6 +246,7 @@ def tabs(moment: Moment) -> list[tuple[str, str]]:
     why, about = moment.steps.why, moment.about
     of_cells = "operations" in about or isinstance(why, Relaxation)
     there = {
+        "learned": moment.drawing is not None or (moment.learns and why is None),
         "cell": of_cells or isinstance(why, HillStep),
         "weights": of_cells and (why is None or isinstance(why, Relaxation)),
         "gradients": isinstance(why, DARTSStep),
@@ -226,18 +254,20 @@ def tabs(moment: Moment) -> list[tuple[str, str]]:
         "family": isinstance(why, HillStep),
         "truth": "n_distinct" in about,
     }
-    labels = {**LABELS, "cell": "Network"} if isinstance(why, HillStep) else LABELS
+    labels = {**LABELS, "cell": "Network"} if isinstance(why, HillStep) else dict(LABELS)
+    if moment.drawing is not None:
+        labels["learned"] = moment.drawing.label
     return [(key, label) for key, label in labels.items() if there.get(key, True)]
 
 
 class StepLog(Paced):
-    """A line for each step, and what the search says. ``sink`` gets all lines as ``[time, who, text, kind]``."""
+    """A line for each step, and what the run says. ``sink`` gets all lines as ``[time, who, text, kind]``."""
 
     every_s = 0.25
 
-    def __init__(self, sink: Callable[[list[list[str]]], object]) -> None:
+    def __init__(self, sink: Callable[[list[list[str]]], object], who: str = "search") -> None:
         super().__init__(Trials())
-        self._sink = sink
+        self._sink, self._who = sink, who
         self.front = False
         self.lines: list[list[str]] = []
         self._n = 0  # steps so far
@@ -251,7 +281,7 @@ class StepLog(Paced):
         """Take in further events."""
         for e in events:
             self._n += isinstance(e, StepTaken)
-            line = said(e, self._n)
+            line = said(e, self._n, self._who)
             if line is not None:
                 self.lines.append([time.strftime("%H:%M:%S", time.localtime(e.time)), *line])
                 self._dirty = True
@@ -268,15 +298,15 @@ class StepLog(Paced):
         self._sink([list(line) for line in self.lines])
 
 
-def said(e: Event, n: int) -> tuple[str, str, str] | None:
+def said(e: Event, n: int, who: str = "search") -> tuple[str, str, str] | None:
     """Say an event, the n-th step if it is one, as who, text and kind; None for one that says nothing."""
     match e:
         case StepTaken():
             return f"step {n}", " · ".join(f"{k.replace('_', ' ')} {number(v)}" for k, v in e.metrics.items()), "print"
         case StateChanged() if e.detail:
-            return "search", f"{e.state}: {e.detail}"[:WIDTH], "error" if e.state == "failed" else "state"
+            return who, f"{e.state}: {e.detail}"[:WIDTH], "error" if e.state == "failed" else "state"
         case RunFinished(error=str(error)):
-            return "search", error[-WIDTH:], "error"
+            return who, error[-WIDTH:], "error"
         case RunFinished():
-            return "search", e.reason, "state"
+            return who, e.reason, "state"
     return None
