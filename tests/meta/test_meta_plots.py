@@ -78,7 +78,7 @@ def test_singular_values_say_how_many_factors_there_are():
 def test_the_rank_with_the_least_error_is_named():
     errors = hidden_error(some_tasks(T=40), range(5))
     drawn = rank_figure(errors)
-    assert title(drawn) == "Hidden losses are predicted best with two factors"
+    assert title(drawn) == "Two factors are enough to predict hidden losses"
     assert list(trace(drawn, "hidden losses")["y"]) == errors["hidden"].tolist()
 
 

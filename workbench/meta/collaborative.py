@@ -1,30 +1,32 @@
 """Collaborative filtering: predict what all configurations would lose on a new task from the few that were tried on it.
 
-Tasks are to configurations as users are to films: what is tried tells what else will please. Losses are a matrix of low rank plus
-noise; regularised factorisation, Salakhutdinov & Mnih 2007, "Probabilistic matrix factorization"; for pipelines Fusi, Sheth &
-Elibol 2018 (a Gaussian process of latent variables instead) and Yang et al. 2019 ("Oboe", by principal components)::
+Tasks are to configurations as users are to films: what was seen tells what else will please. Losses are of low rank, plus
+noise (Salakhutdinov & Mnih 2007, "Probabilistic matrix factorization"; for pipelines Fusi, Sheth & Elibol 2018 by a Gaussian
+process of latent variables, Yang et al. 2019, "Oboe", by principal components). It is fitted by alternating ridge regressions that
+mind how uncertain the other side is (Lim & Teh 2007, "Variational Bayesian approach to movie rating prediction")::
 
-    loss of config i on task t = c_i + b_t + v_i · u_t + ε,       b_t ~ N(0, s²),  u_t ~ N(0, I),  ε ~ N(0, σ²),  v_i ~ N(0, τ² I)
+    loss of config i on task t = c_i + b_t + v_i · u_t + ε,      b_t ~ N(0, s²),  u_t ~ N(0, I),  v_i ~ N(0, τ²),  ε ~ N(0, σ²)
 
-    repeat   of each task     a_t = (b_t, u_t) given the configurations: a ridge regression on A = (1, V)
-             of each config   (c_i, v_i) given the tasks: a ridge regression on U
-             σ², s², τ²       given both                                     (until the noise no longer changes)
+    repeat   each task          (b_t, u_t) given the configurations: a ridge regression on A = (1, V)
+             each configuration (c_i, v_i) given the tasks: a ridge regression on (1, U)
+             σ², s², τ²         given both                                          (until the noise no longer changes)
 
 The first of these is also all that a new task needs: its posterior is N(m, S) with
 
-    S = (diag(s², 1, …, 1)⁻¹ + Aₒᵀ Aₒ / σ²)⁻¹       m = S Aₒᵀ (yₒ − cₒ) / σ²       (rows o of A: what was tried)
+    S = (diag(s², 1, …, 1)⁻¹ + Σₒ (aₒ aₒᵀ + Cₒ) / σ²)⁻¹       m = S Σₒ aₒ (yₒ − cₒ) / σ²       (o: what was tried)
 
 so every prediction has a spread, and expected improvement can choose what to try next. To learn most about a task, whatever it
-loses, one tries what lets det S fall most: it falls by the factor 1 + aᵀ S a / σ² when a is tried (D-optimal design, greedily;
-Yang et al. 2019, section 4.3).
+loses, one tries what lets det S fall most (D-optimal design, greedily; Yang et al. 2019, section 4.3).
 
 Notation
     T, N, r      tasks, configurations, rank
-    A            (1, V), shape (N, 1 + r)
-    m, S         mean and covariance of a task's a = (b, u)
+    a, A         (1, v) of a configuration, of all: shape (N, 1 + r)
+    m, S         mean and covariance of a task's (b, u)
+    V, C         means and covariances of the configurations' v
 
-Differences: bias of a task and noise have variances of their own, found by expectation maximisation (the S of each task counts in
-the second regression), instead of penalties chosen by hand. Oboe's design is under a limit of time; here configurations count.
+Differences: tasks have a bias with a variance of its own, configurations one without a prior (c, their mean loss). Each factor
+has its own τ², so that factors that are not needed vanish, and a rank that is too high does little harm. Oboe's design is under a
+limit of time; here configurations count.
 """
 
 from __future__ import annotations
@@ -82,8 +84,8 @@ class Factorisation:
     ----------
     c
         Mean loss of each configuration, shape (N,).
-    V
-        Factors of the configurations, shape (N, r).
+    V, C
+        Factors of the configurations: means (N, r) and covariances (N, r, r).
     U
         Factors of the tasks that were learned from, shape (T, r).
     b
@@ -97,6 +99,7 @@ class Factorisation:
     tasks: Tasks
     c: Array
     V: Array
+    C: Array
     U: Array
     b: Array
     noise: float
@@ -130,20 +133,21 @@ class Factorisation:
         empty = ~known.any(axis=0)
         if empty.any():
             raise ValueError(f"every configuration needs a known loss, got none for {tasks.configs[int(np.argmax(empty))]!r}.")
-        c, V, noise, bias = _start(Y, known, rank)
+        c, V, noise, bias, tau2 = _start(Y, known, rank)
+        C = np.zeros((N, rank, rank))
         floor = FLOOR * float(Y[known].var() or 1.0)
         for n_iterations in range(1, iterations + 1):  # noqa: B007 - how many there were is told
             before = noise
-            M, S = _task_step(Y - c, known, _with_bias(V), noise, bias)
-            c, V = _config_step(Y, known, M, S, noise / _spread(V, floor))
-            A = _with_bias(V)
-            left = (Y - c - M @ A.T) ** 2 + np.einsum("nj,tjk,nk->tn", A, S, A, optimize=True)  # (T, N), expected squared errors
+            M, S = _task_step(Y - c, known, V, C, noise, bias)
+            c, V, C = _config_step(Y, known, M, S, noise, tau2)
+            left = (Y - c - M @ _with_bias(V).T) ** 2 + _variances(M, S, V, C)  # (T, N), expected squared errors
             noise = max(float(left[known].mean()), floor)
             bias = max(float((M[:, 0] ** 2 + S[:, 0, 0]).mean()), floor)
+            tau2 = np.maximum((V**2 + np.diagonal(C, axis1=1, axis2=2)).mean(axis=0), floor)
             if abs(before - noise) <= CHANGE * before:
                 break
-        M, _ = _task_step(Y - c, known, _with_bias(V), noise, bias)
-        return cls(tasks, c, V, M[:, 1:], M[:, 0], noise, bias, n_iterations)
+        M, _ = _task_step(Y - c, known, V, C, noise, bias)
+        return cls(tasks, c, V, C, M[:, 1:], M[:, 0], noise, bias, n_iterations)
 
     @property
     def rank(self) -> int:
@@ -170,11 +174,10 @@ class Factorisation:
         """
         y = self._losses(observed)
         seen = np.isfinite(y)
-        A = _with_bias(self.V)
-        M, S = _task_step((y - self.c)[None], seen[None], A, self.noise, self.bias)
-        variance = np.einsum("nj,jk,nk->n", A, S[0], A) + self.noise  # what the factors leave is of the loss, too
-        return Completed(np.where(seen, y, self.c + A @ M[0]), np.where(seen, 0.0, np.sqrt(variance)), seen, M[0], S[0],
-                         self.tasks.configs)
+        M, S = _task_step((y - self.c)[None], seen[None], self.V, self.C, self.noise, self.bias)
+        variance = _variances(M, S, self.V, self.C)[0] + self.noise  # what the factors leave is of the loss, too
+        mean = self.c + _with_bias(self.V) @ M[0]
+        return Completed(np.where(seen, y, mean), np.where(seen, 0.0, np.sqrt(variance)), seen, M[0], S[0], self.tasks.configs)
 
     def suggest(self, observed: Observed | None = None, n: int = 1) -> list[int]:
         """Choose what to try next: the largest expected improvement; before anything is known, the least expected loss.
@@ -210,12 +213,11 @@ class Factorisation:
         if n < 1:
             raise ValueError(f"n counts configurations to try, at least 1, got {n}.")
         now, chosen = self.predict(observed), list[int]()
-        A, S, free = _with_bias(self.V), now.covariance, ~now.observed
+        told, S, free = _products(self.V, self.C) / self.noise, now.covariance, ~now.observed
         while len(chosen) < n and free.any():
-            spread = np.where(free, np.einsum("nj,jk,nk->n", A, S, A), -np.inf)
-            i = int(np.argmax(spread))
-            Sa = S @ A[i]
-            S = S - np.outer(Sa, Sa) / (self.noise + spread[i])  # once i is known, whatever it lost
+            fall = np.linalg.slogdet(np.eye(len(S)) + S @ told)[1]  # of log det S, if each is tried
+            i = int(np.argmax(np.where(free, fall, -np.inf)))
+            S = np.linalg.inv(np.linalg.inv(S) + told[i])  # once i is known, whatever it lost
             free[i] = False
             chosen.append(i)
         return chosen
@@ -276,15 +278,16 @@ def hidden_error(tasks: Tasks, ranks: Sequence[int], share: float = 0.2, *, seed
     return pd.DataFrame(rows).set_index("rank")
 
 
-def _start(Y: Array, known: Mask, rank: int) -> tuple[Array, Array, float, float]:
-    """Take biases, and principal components of what they leave with gaps at 0: (c, V, σ², s²)."""
+def _start(Y: Array, known: Mask, rank: int) -> tuple[Array, Array, float, float, Array]:
+    """Take biases, and principal components of what they leave with gaps at 0: (c, V, σ², s², τ²)."""
     c, b = _biases(Y, known)
     rest = np.where(known, Y - c - b[:, None], 0.0)
     _, s, Vt = np.linalg.svd(rest, full_matrices=False)
     V = Vt[:rank].T * s[:rank] / np.sqrt(len(Y))  # so that u ~ N(0, I)
     left = float((s[rank:] ** 2).sum() / known.sum())
     total = float(Y[known].var() or 1.0)
-    return c, V, max(left, 1e-2 * total), max(float(b.var()), 1e-6 * total)
+    tau2 = np.full(rank, max(float(np.mean(rest[known] ** 2)) / max(rank, 1), 1e-6 * total))
+    return c, V, max(left, 1e-2 * total), max(float(b.var()), 1e-6 * total), tau2
 
 
 def _biases(Y: Array, known: Mask, rounds: int = 20) -> tuple[Array, Array]:
@@ -303,29 +306,35 @@ def _with_bias(V: Array) -> Array:
     return np.column_stack([np.ones(len(V)), V])
 
 
-def _spread(V: Array, floor: float) -> float:
-    """Return τ², the mean square of the factors of the configurations."""
-    return max(float((V**2).mean()), floor) if V.size else 1.0
+def _products(V: Array, C: Array) -> Array:
+    """Return the expected a aᵀ, shape (N, 1 + r, 1 + r)."""
+    A = _with_bias(V)
+    products = A[:, :, None] * A[:, None]
+    products[:, 1:, 1:] += C
+    return products
 
 
-def _task_step(R: Array, known: Mask, A: Array, noise: float,
-               bias: float) -> tuple[Array, Array]:
+def _variances(M: Array, S: Array, V: Array, C: Array) -> Array:
+    """Variance of v · u + b for each task and configuration, shape (T, N), as both are uncertain."""
+    A, mu = _with_bias(V), M[:, 1:]
+    of_task = np.einsum("nj,tjk,nk->tn", A, S, A, optimize=True)
+    return np.asarray(of_task + np.einsum("njk,tjk->tn", C, mu[:, :, None] * mu[:, None] + S[:, 1:, 1:], optimize=True))
+
+
+def _task_step(R: Array, known: Mask, V: Array, C: Array, noise: float, bias: float) -> tuple[Array, Array]:
     """Posterior of each task's (b, u) given the configurations: means (T, 1 + r), covariances (T, 1 + r, 1 + r)."""
-    prior = np.diag(np.r_[1.0 / bias, np.ones(A.shape[1] - 1)])
-    w = known.astype(float)
-    S = np.linalg.inv(prior + np.einsum("tn,nj,nk->tjk", w, A, A, optimize=True) / noise)
-    return np.einsum("tjk,tk->tj", S, np.where(known, R, 0.0) @ A / noise), S
+    prior = np.diag(np.r_[1.0 / bias, np.ones(V.shape[1])])
+    S = np.linalg.inv(prior + np.einsum("tn,njk->tjk", known.astype(float), _products(V, C), optimize=True) / noise)
+    return np.einsum("tjk,tk->tj", S, np.where(known, R, 0.0) @ _with_bias(V) / noise), S
 
 
-def _config_step(Y: Array, known: Mask, M: Array, S: Array,
-                 penalty: float) -> tuple[Array, Array]:
-    """Ridge regression of each configuration's losses on (1, u), whose uncertainty counts: c (N,) and V (N, r)."""
-    r = M.shape[1] - 1
+def _config_step(Y: Array, known: Mask, M: Array, S: Array, noise: float, tau2: Array) -> tuple[Array, Array, Array]:
+    """Posterior of each configuration's v given the tasks, and its best c: c (N,), means (N, r), covariances (N, r, r)."""
     w = known.astype(float)
     B = np.column_stack([np.ones(len(M)), M[:, 1:]])  # (T, 1 + r); the bias of a task has its slope fixed at 1
     G = np.einsum("tn,tj,tk->njk", w, B, B, optimize=True)
     h = (np.where(known, Y, 0.0) - w * M[:, :1]).T @ B  # (N, 1 + r)
-    G[:, 1:, 1:] += np.einsum("tn,tjk->njk", w, S[:, 1:, 1:], optimize=True) + penalty * np.eye(r)
+    G[:, 1:, 1:] += np.einsum("tn,tjk->njk", w, S[:, 1:, 1:], optimize=True) + noise * np.diag(1.0 / tau2)
     h[:, 1:] -= w.T @ S[:, 0, 1:]  # E[b u] = m_b m_u + S_bu
     found = np.linalg.solve(G, h[..., None])[..., 0]
-    return found[:, 0], found[:, 1:]
+    return found[:, 0], found[:, 1:], noise * np.linalg.inv(G[:, 1:, 1:])

@@ -86,19 +86,24 @@ def singular_values_figure(values: Array, *, most: int = 25, height: int = 300) 
 
 
 def rank_figure(errors: pd.DataFrame, *, height: int = 300) -> dict[str, Any]:
-    """Draw what ``workbench.meta.hidden_error`` returns: how far shown and hidden losses are missed, by the number of factors."""
+    """Draw what ``workbench.meta.hidden_error`` returns: how far shown and hidden losses are missed, by the number of factors.
+
+    The title names the least number whose error on hidden losses is within 2 % of the best.
+    """
     rank = errors.index.to_numpy(dtype=float)
-    best = int(rank[int(np.argmin(errors["hidden"]))])
+    hidden = errors["hidden"].to_numpy(dtype=float)
+    best = int(rank[int(np.argmax(hidden <= 1.02 * hidden.min()))])
     data = []
     for column, color, symbol in (("hidden", m.ORANGE, "circle"), ("shown", m.BLUE, "square")):
         name, y = f"{column} losses", errors[column].to_numpy(dtype=float)
         data.append({**m.line(rank, y, name, color), "mode": "lines+markers",
                      "marker": {"symbol": symbol, "size": 7, "color": color},
                      "hovertemplate": "%{x:d} factors: %{y:.4f}<extra>" + name + "</extra>"})
-    shape, note = m.upright(best, m.GREY, "least on hidden", dash="dot")
+    shape, note = m.upright(best, m.GREY, "enough", dash="dot")
     top = float(errors[["hidden", "shown"]].to_numpy().max())
     return {"data": data, "layout": {
-        "height": height, "title": m.title(f"Hidden losses are predicted best with {_count(best).lower()}"), "dragmode": False,
+        "height": height, "dragmode": False,
+        "title": m.title(f"{_count(best)} {'is' if best == 1 else 'are'} enough to predict hidden losses"),
         "margin": {"l": 64, "r": 16, "t": 84, "b": 44}, "legend": {"orientation": "h", "x": 0, "y": 1.06, "yanchor": "bottom"},
         "shapes": [shape], "annotations": note,
         "xaxis": {"range": m.room(rank, margin=0.04), "fixedrange": True, "tickformat": "d", "zeroline": False,
@@ -218,5 +223,5 @@ def _three(height: int, names: list[str]) -> m.Dict:
 
 
 def _count(n: int) -> str:
-    words = {0: "No factor", 1: "One factor", 2: "Two factors", 3: "Three factors", 4: "Four factors", 5: "Five factors"}
+    words = {0: "No factors", 1: "One factor", 2: "Two factors", 3: "Three factors", 4: "Four factors", 5: "Five factors"}
     return words.get(n, f"{n} factors")
