@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workbench.meta.collaborative import Completed, Factorisation, hidden_error, singular_values
     from workbench.meta.features import definitions, meta_features
+    from workbench.meta.few_shot_tasks import FewShot, few_shot_digits, few_shot_signals
     from workbench.meta.maml import MAML, Pretrained, adapt, losses_after, meta_loss
     from workbench.meta.plug_in import Estimators, PlugIn, PlugInPortfolio, plug_in_portfolio
     from workbench.meta.portfolio import average_rank, greedy_portfolio
@@ -27,6 +28,7 @@ _HOME = {
     "singular_values": "collaborative",
     "definitions": "features", "meta_features": "features",
     "MAML": "maml", "Pretrained": "maml", "adapt": "maml", "losses_after": "maml", "meta_loss": "maml",
+    "FewShot": "few_shot_tasks", "few_shot_digits": "few_shot_tasks", "few_shot_signals": "few_shot_tasks",
     "Sinusoids": "sinusoids", "sinusoid_starts": "sinusoid_weights", "SmallNetwork": "small_network",
     "Neighbours": "similar_tasks", "neighbours": "similar_tasks",
     "Estimators": "plug_in", "PlugIn": "plug_in", "PlugInPortfolio": "plug_in", "plug_in_portfolio": "plug_in",
@@ -37,6 +39,7 @@ _HOME = {
 }
 
 __all__ = [
+    "FewShot", "few_shot_digits", "few_shot_signals",
     "definitions", "meta_features",
     "MAML", "Pretrained", "Sinusoids", "SmallNetwork", "adapt", "losses_after", "meta_loss", "sinusoid_starts",
     "Neighbours", "neighbours",

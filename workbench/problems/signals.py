@@ -59,17 +59,36 @@ def _sampled(signals: Array, at: Array) -> Array:
     return between
 
 
-def signals(y: Labels, rng: np.random.Generator) -> Array:
-    """Draw a signal for each class in ``y``, shape (n, 40), not yet scaled."""
+def characters(n: int, rng: np.random.Generator) -> Array:
+    """Make up further characters: smooth random paths of the pen that vary as much as the digits do, shape (n, 12)."""
+    paths = gaussian_filter1d(rng.normal(size=(n, DIGITS.shape[1] + 4)), 1.2, axis=1)[:, 2:-2]
+    paths = paths * np.sin(np.linspace(0, np.pi, DIGITS.shape[1]))  # it begins and ends on the line
+    paths -= paths.mean(axis=1, keepdims=True)
+    return np.asarray(paths / paths.std(axis=1, keepdims=True) / 6)
+
+
+def signals(y: Labels, rng: np.random.Generator, shapes: Array | None = None, *, last_start: int | None = None,
+            noise: float = 1.0) -> Array:
+    """Draw a signal for each class in ``y``, shape (n, 40), not yet scaled.
+
+    Parameters
+    ----------
+    shapes
+        Other characters than the ten digits, shape (classes, 12).
+    last_start
+        Where a character starts at the latest; as in the paper if not given.
+    noise
+        Of where the character is not, as a share of the paper's.
+    """
     n, end = len(y), DIGITS.shape[1] - 1
 
     def half() -> Array:
         return rng.uniform(-0.5, 0.5, (n, 1))  # ~ U(-½, ½)
 
-    stretch, start = rng.uniform(*STRETCH, (n, 1)), rng.integers(0, LAST_START + 1, (n, 1))
+    stretch, start = rng.uniform(*STRETCH, (n, 1)), rng.integers(0, (LAST_START if last_start is None else last_start) + 1, (n, 1))
     at = (np.arange(LENGTH) - start) / stretch  # height in the digit, outside of it below 0 or above 11
-    digit = _sampled(templates()[y], np.clip(at, 0, end)) * (1 + SCALE * half())
-    blurred = gaussian_filter1d(rng.normal(0, BLURRED, (n, LENGTH)), BLUR, axis=1, mode="reflect")
+    digit = _sampled((templates() if shapes is None else shapes)[y], np.clip(at, 0, end)) * (1 + SCALE * half())
+    blurred = gaussian_filter1d(rng.normal(0, noise * BLURRED, (n, LENGTH)), BLUR, axis=1, mode="reflect")
     x = np.where((at >= 0) & (at <= end), digit, blurred) + rng.normal(0, WHITE, (n, LENGTH))
     x = x - SHEAR * half() * np.linspace(-0.5, 0.5, LENGTH)
     return _sampled(x, np.broadcast_to(np.linspace(0, LENGTH - 1, POINTS), (n, POINTS)))
