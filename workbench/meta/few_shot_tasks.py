@@ -8,8 +8,8 @@ characters rotated by 90, 180 and 270 degrees count as further classes, as in Sa
 
 Small data sets have ten classes, which are too few. So the digits are turned too: of 40 classes 28 are for learning and 12 held
 out, all turns of a digit on the same side, so that no held-out class is a turned image of one that was learned from. And signals
-as in MNIST-1D, with less noise, are drawn of made-up characters, 80 to learn from and 20 held out. They start here or there and are
-slanted, so examples of a class are not near each other before something was learned.
+as in MNIST-1D, with less noise, are drawn of made-up characters, 80 to learn from and 20 held out. They start here or there and
+are slanted, so examples of a class are not near each other before something was learned.
 """
 
 from __future__ import annotations

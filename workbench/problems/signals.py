@@ -85,7 +85,8 @@ def signals(y: Labels, rng: np.random.Generator, shapes: Array | None = None, *,
     def half() -> Array:
         return rng.uniform(-0.5, 0.5, (n, 1))  # ~ U(-½, ½)
 
-    stretch, start = rng.uniform(*STRETCH, (n, 1)), rng.integers(0, (LAST_START if last_start is None else last_start) + 1, (n, 1))
+    latest = LAST_START if last_start is None else last_start
+    stretch, start = rng.uniform(*STRETCH, (n, 1)), rng.integers(0, latest + 1, (n, 1))
     at = (np.arange(LENGTH) - start) / stretch  # height in the digit, outside of it below 0 or above 11
     digit = _sampled((templates() if shapes is None else shapes)[y], np.clip(at, 0, end)) * (1 + SCALE * half())
     blurred = gaussian_filter1d(rng.normal(0, noise * BLURRED, (n, LENGTH)), BLUR, axis=1, mode="reflect")
