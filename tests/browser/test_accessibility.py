@@ -25,7 +25,7 @@ editor = SpaceEditor(space, prior={"lr": 1e-3, "kind": {"a": 2, "b": 1}}, locked
 editor"""
 LESSONS = ["GaussianProcessLesson", "BayesianOptimisationLesson", "TPELesson", "GridRandomLesson", "CMAESLesson",
            "CurveExtrapolationLesson", "CurveFamiliesLesson", "HyperbandTableLesson", "YouAreTheOptimiser", "MorphismLesson",
-           "DARTSLesson"]
+           "DARTSLesson", "MAMLLesson"]
 
 
 def findings(page, root):

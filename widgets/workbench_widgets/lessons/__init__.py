@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from workbench_widgets.lessons.gaussian_process import GaussianProcessLesson as GaussianProcessLesson
     from workbench_widgets.lessons.grid_random import GridRandomLesson as GridRandomLesson
     from workbench_widgets.lessons.hyperband_table import HyperbandTableLesson as HyperbandTableLesson
+    from workbench_widgets.lessons.maml import MAMLLesson as MAMLLesson
     from workbench_widgets.lessons.morphism import MorphismLesson as MorphismLesson
     from workbench_widgets.lessons.tpe import TPELesson as TPELesson
     from workbench_widgets.lessons.you_are_the_optimiser import YouAreTheOptimiser as YouAreTheOptimiser
 
 __all__ = ["BayesianOptimisationLesson", "CMAESLesson", "CellLesson", "CurveExtrapolationLesson", "CurveFamiliesLesson",
-           "DARTSLesson", "GaussianProcessLesson", "GridRandomLesson", "HyperbandTableLesson", "MorphismLesson", "TPELesson",
-           "YouAreTheOptimiser"]
+           "DARTSLesson", "GaussianProcessLesson", "GridRandomLesson", "HyperbandTableLesson", "MAMLLesson", "MorphismLesson",
+           "TPELesson", "YouAreTheOptimiser"]
 
 _HOME = {
     "BayesianOptimisationLesson": "bayesian_optimisation",
@@ -32,6 +33,7 @@ _HOME = {
     "GaussianProcessLesson": "gaussian_process",
     "GridRandomLesson": "grid_random",
     "HyperbandTableLesson": "hyperband_table",
+    "MAMLLesson": "maml",
     "MorphismLesson": "morphism",
     "TPELesson": "tpe",
     "YouAreTheOptimiser": "you_are_the_optimiser",
