@@ -2,7 +2,7 @@
 
 Tasks are to configurations as users are to films: what was seen tells what else will please. Losses are of low rank, plus
 noise (Salakhutdinov & Mnih 2007, "Probabilistic matrix factorization"; for pipelines Fusi, Sheth & Elibol 2018 by a Gaussian
-process of latent variables, Yang et al. 2019, "Oboe", by principal components). It is fitted by alternating ridge regressions that
+process of latent variables, Yang et al. 2019, "Oboe", by principal components). It is fitted by ridge regressions in turn, which
 mind how uncertain the other side is (Lim & Teh 2007, "Variational Bayesian approach to movie rating prediction")::
 
     loss of config i on task t = c_i + b_t + v_i · u_t + ε,      b_t ~ N(0, s²),  u_t ~ N(0, I),  v_i ~ N(0, τ²),  ε ~ N(0, σ²)
