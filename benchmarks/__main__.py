@@ -4,10 +4,9 @@ Parts: suggest (CPU time of a suggestion), engine (overhead of a run), imports (
 regret (search quality on the peer benchmark), several_losses (search quality for several losses), multi_fidelity (search quality
 when training can be stopped early), learning_curves (their extrapolation), fabolas (search quality when training can
 use a share of the data), nas_simulated (architecture search on NAS-Bench-201 in simulated time), nas_darts (searches
-by gradients), darts_step (a step of DARTS at the paper's size), maml (errors on sinusoids, and time), meta_tasks (what to try first on a
-new task), importance (time and
-error of functional ANOVA), browser (from an event to the pixel), views (what each live view costs after 2,000 trials). All of
-them if none is named.
+by gradients), darts_step (a step of DARTS at the paper's size), maml (errors on sinusoids, and time), meta_tasks (what to try
+first on a new task), importance (time and error of functional ANOVA), browser (from an event to the pixel), views (what each
+live view costs after 2,000 trials). All of them if none is named.
 Every part prints its table and writes it to FOLDER as markdown and CSV. Compare ratios within one run of this command:
 the peers are measured beside us, on the same machine in the same minutes.
 """

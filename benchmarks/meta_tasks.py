@@ -7,8 +7,9 @@
   files in the environment variables ``LCDB_ACCURACY`` (openmlid, learner, size_train, test) and ``LCDB_METAFEATURES``
   (openmlid, …). Without them this half is skipped.
 
-A loss that is not known counts as the worst of its task. Settings were chosen beforehand: five neighbours, five factors, Siamese
-networks as they come. The distance by true performance knows the answer: it says what such a distance would be worth at best.
+A loss that is not known counts as the worst of its task. Five neighbours, five factors, Siamese networks as they come; what of it
+was chosen with a look at these tables is told in RESULTS.md. The distance by true performance knows the answer: it says what such
+a distance would be worth at best.
 
 Distances are judged by their correlation with true ones, of the left-out task from all others, averaged over tasks.
 """
