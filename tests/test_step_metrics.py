@@ -32,7 +32,7 @@ def test_the_picture_of_maml_has_one_axis_with_words():
     layout = drawn["layout"]
     assert layout["xaxis"]["range"] == [0.5, 10.5]
     assert layout["xaxis"]["title"]["text"] == "step (50 iterations each)"
-    assert layout["title"]["text"] == "Step 4: loss on new tasks, 10 gradient steps 0.250, in the first step 1.00"
+    assert layout["title"]["text"] == "Loss on new tasks, 10 gradient steps: 0.250 after step 4, 1.00 after the first"
     assert layout["yaxis"]["rangemode"] == "tozero"
     figure(drawn)
 
@@ -41,7 +41,7 @@ def test_losses_over_decades_get_a_log_axis_and_accuracies_their_own_range():
     drawn = step_metrics(steps(valid_loss=lambda k: 10.0**-k, valid_accuracy=lambda k: 0.55 + 0.1 * k))
     assert drawn["layout"]["yaxis2"]["type"] == "log"
     assert drawn["layout"]["yaxis"]["range"] == [0.5, 1.005]
-    assert drawn["layout"]["title"]["text"].startswith("Step 4: validation 0.850")
+    assert drawn["layout"]["title"]["text"].startswith("Validation: 0.850 after step 4, ")
 
 
 def test_axes_do_not_overlap_and_the_last_carries_the_steps():

@@ -37,7 +37,7 @@ from workbench.space import Array
 
 TaskLoss = Callable[[Sequence[Tensor], Tensor, Tensor], Tensor]
 HELD_OUT = 2**31  # seeds of tasks that only judge lie beyond those that are learned from
-N_SHOWN, N_QUERY = 3, 60  # held-out tasks that a report tells in full, and points of each to judge on
+N_SHOWN, N_QUERY = 3, 100  # held-out tasks that a report tells in full, and points of each to judge on
 
 
 def adapt(loss: TaskLoss, weights: Sequence[Tensor], x: Tensor, y: Tensor, *, steps: int, rate: float,

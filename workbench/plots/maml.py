@@ -53,19 +53,23 @@ def adaptation(steps: Sequence[StepTaken], *, height: int = 460) -> dict[str, An
     layout: m.Dict = {
         "title": m.title(f"After step {steps[-1].step}, on new tasks: loss {m.three(why.adapted[0])}, after one gradient step "
                          f"{m.three(why.adapted[1])}"),
-        "height": height, "dragmode": False, "hovermode": "closest", "margin": {"l": 48, "r": 12, "t": 90, "b": 44},
+        "height": height, "dragmode": False, "hovermode": "closest", "margin": {"l": 48, "r": 12, "t": 72, "b": 44},
         "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "yref": "paper"}}
+    ends = [float(f(why.query[..., 0])) for f in (np.min, np.max)] if n else [0.0, 1.0]
     wide = (1.0 - 0.04 * (n - 1)) / n if n else 1.0
     for k in range(n):
         axis = "" if k == 0 else str(k + 1)
         data += _task(why, k, axis)
         left = k * (wide + 0.04)
-        layout[f"xaxis{axis}"] = {**FIXED, "domain": [left, left + wide], "anchor": f"y{axis}", "nticks": 5,
+        layout[f"xaxis{axis}"] = {**FIXED, "domain": [left, left + wide], "anchor": f"y{axis}", "nticks": 5, "range": ends,
                                   "title": {"text": f"new task {k + 1}: x", "standoff": 2}}
         layout[f"yaxis{axis}"] = {**FIXED, "domain": [0.5, 1.0], "anchor": f"x{axis}", "range": [-1.35 * top, 1.35 * top],
                                   "nticks": 5, "showticklabels": k == 0, **({"title": {"text": "y"}} if k == 0 else {})}
     axis = "" if n == 0 else str(n + 1)
-    data += curves({"mean over new tasks": why.adapted}, axis=axis)
+    mean, = curves({"mean over new tasks": why.adapted}, axis=axis)
+    mean["line"] |= {"color": m.BLUE, "dash": "solid"}
+    mean["marker"] |= {"color": m.BLUE, "symbol": "circle"}
+    data.append(mean)
     ceiling = max(float(np.nanmax(w.adapted[np.isfinite(w.adapted)], initial=0.0)) for w in told)
     layout[f"xaxis{axis}"] = {**FIXED, "anchor": f"y{axis}", "range": [-0.3, len(why.adapted) - 0.7], "dtick": 1,
                               "title": {"text": "gradient steps on a new task"}}

@@ -46,7 +46,7 @@ def step_metrics(steps: Sequence[StepTaken], *, total: int | None = None, at: in
     end = float(max(total or 0, len(steps)))
     layout: m.Dict = {
         "title": m.title(_finding(steps, groups)), "height": 420 + 90 * max(len(groups) - 2, 0),
-        "hovermode": "closest", "dragmode": False, "margin": {"l": 60, "r": 12, "t": 90, "b": 44},
+        "hovermode": "closest", "dragmode": False, "margin": {"l": 60, "r": 12, "t": 72, "b": 44},
         "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"},
         "xaxis": {"title": {"text": _unit(steps)}, "range": [0.5, end + 0.5], "anchor": f"y{last}", "fixedrange": True,
                   "nticks": 12}}
@@ -117,8 +117,8 @@ def _finding(steps: Sequence[StepTaken], groups: Sequence[tuple[str, list[str]]]
     name = names[-1] if label == "loss" else names[0]
     told = [s.metrics[name] for s in steps if name in s.metrics]
     words = KNOWN[name][0] if name in KNOWN else called(name)
-    now = f"Step {len(steps)}: {words} {m.three(told[-1])}"
-    return now if len(told) < 2 else f"{now}, in the first step {m.three(told[0])}"
+    now = f"{words[:1].upper()}{words[1:]}: {m.three(told[-1])} after step {len(steps)}"
+    return now if len(told) < 2 else f"{now}, {m.three(told[0])} after the first"
 
 
 def called(name: str) -> str:

@@ -87,7 +87,7 @@ def _head(state: MAMLState, k: int) -> m.Dict:
 
 
 def _lower(state: MAMLState) -> m.Dict:
-    text = "error on the whole wave (mean square)" if state.shown else "error on the whole wave (mean square), before any step"
+    text = "mean square error" if state.shown else "error before any step"
     return {"xref": "paper", "yref": "paper", "x": 0.0, "y": LOWER[1] + 0.004, "xanchor": "left", "yanchor": "bottom",
             "text": text, "showarrow": False}
 
