@@ -9,11 +9,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    pass
+    from workbench.gradient.bilevel import SGD, Bilevel, Hyper
+    from workbench.gradient.hyper_step import HyperStep
+    from workbench.gradient.implicit_function import Implicit
+    from workbench.gradient.one_step import Interleaved
+    from workbench.gradient.ridge_regression import Ridge, ridge
+    from workbench.gradient.signals_network import SignalsNetwork, mlp_on_signals
+    from workbench.gradient.through_training import Unrolled, by_horizon
 
-_HOME: dict[str, str] = {}
+_HOME: dict[str, str] = {
+    "Bilevel": "bilevel", "Hyper": "bilevel", "SGD": "bilevel",
+    "HyperStep": "hyper_step",
+    "Implicit": "implicit_function", "Interleaved": "one_step", "Unrolled": "through_training", "by_horizon":
+    "through_training", "Ridge": "ridge_regression", "ridge": "ridge_regression", "SignalsNetwork": "signals_network",
+    "mlp_on_signals": "signals_network",
+}
 
-__all__: list[str] = []
+__all__ = [
+    "Bilevel", "Hyper", "HyperStep", "SGD",
+    "Implicit", "Interleaved", "Unrolled", "by_horizon",
+    "Ridge", "SignalsNetwork", "mlp_on_signals", "ridge",
+]
 
 
 def __getattr__(name: str) -> Any:
