@@ -37,7 +37,7 @@ def test_the_chapters_are_there():
                                            "13_successive_halving", "14_hyperband", "15_bohb", "16_importance", "17_compare_and_export",
                                            "20_nas_spaces", "21_rl_evolution_random", "22_nas_surrogates",
                                            "23_network_morphism", "24_one_shot", "25_darts", "26_reading_the_tables",
-                                           "32_meta_features_and_neighbours", "33_collaborative_filtering", "36_overtuning",
+                                           "32_meta_features_and_neighbours", "33_collaborative_filtering", "35_maml", "36_overtuning",
                                            "40_data_scientist"]
 
 
