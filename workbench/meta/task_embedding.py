@@ -2,7 +2,7 @@
 
 Kim, Kim & Choi 2017, "Learning to transfer initializations for Bayesian hyperparameter optimization": a network h, the same for
 both tasks of a pair (a Siamese network), takes what describes a task and is trained so that distances tell how differently
-configurations do (section 3)::
+configurations do::
 
     minimise over pairs of tasks (i, j)   ( ‖h(f_i) − h(f_j)‖ − d_ij )²      d_ij = mean over configurations of |loss_i − loss_j|
 
@@ -248,7 +248,7 @@ class Siamese:
                                     (_agreement(learned, true, own, own), _agreement(learned, true, held, own)))
                 metrics = {"cpu_s": cpu_s, "iteration": float(iteration), "train_loss": float(np.mean(losses)),
                            "correlation": why.correlation[0]}
-                metrics |= {"held-out correlation": why.correlation[1]} if len(held) else {}
+                metrics |= {"held out": why.correlation[1]} if len(held) else {}
                 yield StepTaken(-(-iteration // self.report_every), metrics, why)
                 losses.clear()
 
