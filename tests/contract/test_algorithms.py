@@ -16,6 +16,7 @@ ALGORITHMS = {"random": wb.Random(), "grid": wb.Grid(k=5), "gp": wb.GPBO(n_start
               "forest": wb.RFBO(n_startup=5), "arc": wb.nas.ArcGP(n_startup=5),
               "predictor": wb.nas.PredictorSearch(n_startup=5, every=3), "predicting gp": wb.nas.PredictorSearch("gp", acquisition="ei", n_startup=5),
               "lstms": wb.nas.PredictorSearch("rnn", n_startup=5),
+              "nao": wb.nas.NAO(n_startup=5, every=4, hidden=6, fit_steps=5, most_steps=4),
               "tpe": wb.TPE(n_startup=5), "cma": wb.CMAES(), "cma with margin": wb.CMAES(population=4, margin=True, restart="bipop"),
               "genetic": wb.Genetic(population_size=4), "nsga2": wb.NSGA2(population_size=4), "ehvi": wb.EHVI(n_startup=5),
               "ageing": wb.Genetic(population_size=4, update="age", crossover="sbx"),

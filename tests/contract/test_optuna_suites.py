@@ -39,6 +39,7 @@ ALGORITHMS = {
     "ArcGP": wb.nas.ArcGP(n_startup=2),
     "PredictorSearch": wb.nas.PredictorSearch(n_startup=2, every=1),
     "LSTMs": wb.nas.PredictorSearch("rnn", n_startup=2, every=5),
+    "NAO": wb.nas.NAO(n_startup=2, hidden=6, fit_steps=5, most_steps=4),
     "DNGO": wb.DNGO(n_startup=2, n_networks=2, steps=10),
     "BOHAMIANN": wb.BOHAMIANN(n_startup=2, n_steps=20, n_chains=2),
     "LatentBO": wb.LatentBO(n_startup=2, steps=10),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from workbench.nas.lamarckian import Lamarckian
     from workbench.nas.macro import MACRO, NANO_MACRO, MacroSpace
     from workbench.nas.morphism import MorphNet
+    from workbench.nas.nao import NAO
     from workbench.nas.nasbot import NASBOT
     from workbench.nas.net_changes import Morphism, random_morphism
     from workbench.nas.net_plan import Layer, NetPlan
@@ -63,7 +64,7 @@ _HOME = {
     "ArcGP": "arc_kernel",
     "encode": "encodings", "cells_of": "encodings",
     "MLPEnsemble": "predictors", "ForestPredictor": "predictors", "GPPredictor": "predictors",
-    "RNNEnsemble": "rnn_predictor", "PNAS": "pnas",
+    "RNNEnsemble": "rnn_predictor", "PNAS": "pnas", "NAO": "nao",
     "PredictorSearch": "predictor_search",
     "NASBOT": "nasbot", "otmann": "otmann_distance",
     "BilevelSettings": "bilevel",
@@ -105,7 +106,7 @@ _HOME = {
 }
 
 __all__ = [
-    "ArcGP", "NASBOT", "PNAS", "PredictorSearch",
+    "ArcGP", "NAO", "NASBOT", "PNAS", "PredictorSearch",
     "ForestPredictor", "GPPredictor", "MLPEnsemble", "RNNEnsemble", "cells_of", "encode", "otmann",
     "NANO", "NASBENCH201", "CellSpace",
     "Data", "digits", "mnist1d", "of_arrays",

@@ -13,6 +13,7 @@ from workbench.nas.controller import Controller
 from workbench.nas.encodings import cells_of
 from workbench.nas.evolution import RegularizedEvolution
 from workbench.nas.graph import CUT
+from workbench.nas.nao import NAO
 from workbench.nas.nasbot import NASBOT
 from workbench.nas.pnas import PASS, PNAS
 from workbench.nas.predictor_search import PredictorSearch
@@ -30,12 +31,13 @@ LABELLED: dict[str, Algorithm] = {
     "Predictor · Gaussian process": PredictorSearch("gp", "one_hot"),
     "NASBOT": NASBOT(),
     "PNAS": PNAS(),
+    "NAO": NAO(),
     "Random · no cell twice": RandomCells(),
     "REINFORCE": Reinforce(),
     "REINFORCE · LSTM controller": Controller(),
 }
 CELLS_ALONE = (NASBOT, PNAS)  # compare cells, and grow them
-NEED_TORCH: tuple[type[object], ...] = (Controller,)
+NEED_TORCH: tuple[type[object], ...] = (Controller, NAO)
 
 
 def suits(algorithm: Any, space: Space) -> bool:

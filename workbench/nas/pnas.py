@@ -37,6 +37,7 @@ are asked for. While the last of a level are being trained, further workers get 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -97,7 +98,7 @@ def passed_on(prefix: Architecture, n_nodes: int) -> Architecture:
 
 def n_nodes_of(prefix: Architecture) -> int:
     """Return the nodes b of a cell of b (b + 1) / 2 edges."""
-    return round((2 * len(prefix) + 0.25) ** 0.5 - 0.5)
+    return (math.isqrt(8 * len(prefix) + 1) - 1) // 2
 
 
 def smallest(cells: CellSpace) -> list[Architecture]:
