@@ -39,6 +39,7 @@ class Picture:
 
 # of learners, and of other runs that search no architecture: the panel has a tab for it. A line for each type, "module:class"
 LEARNED: dict[str, Picture] = {
+    "workbench.gradient.hyper_step:HyperStep": Picture("Hyperparameters", "workbench.plots.hypergradient:moves"),
     "workbench.meta.meta_step:MetaStep": Picture("Adaptation", "workbench.plots.maml:adaptation"),
     "workbench.automl.nested:NestedFolds": Picture("Folds", "workbench.step_pictures:folds"),
 }

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workbench.gradient.bilevel import SGD, Bilevel, Hyper
-    from workbench.gradient.hyper_step import HyperStep
+    from workbench.gradient.grid_of_losses import landscape
+    from workbench.gradient.hyper_step import HyperStep, Landscape
     from workbench.gradient.implicit_function import Implicit
     from workbench.gradient.one_step import Interleaved
     from workbench.gradient.ridge_regression import Ridge, ridge
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _HOME: dict[str, str] = {
     "Bilevel": "bilevel", "Hyper": "bilevel", "SGD": "bilevel",
-    "HyperStep": "hyper_step",
+    "HyperStep": "hyper_step", "Landscape": "hyper_step", "landscape": "grid_of_losses",
     "Implicit": "implicit_function", "Interleaved": "one_step", "Unrolled": "through_training", "by_horizon":
     "through_training", "Ridge": "ridge_regression", "ridge": "ridge_regression", "SignalsNetwork": "signals_network",
     "mlp_on_signals": "signals_network",
@@ -29,6 +30,7 @@ __all__ = [
     "Bilevel", "Hyper", "HyperStep", "SGD",
     "Implicit", "Interleaved", "Unrolled", "by_horizon",
     "Ridge", "SignalsNetwork", "mlp_on_signals", "ridge",
+    "Landscape", "landscape",
 ]
 
 

@@ -70,3 +70,29 @@ def to_coordinates(values: Array, scale: str) -> Array:
     if scale == "log":
         return np.asarray(np.log(values))
     return np.asarray(np.log(values / (1 - values))) if scale == "logit" else values.copy()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Landscape:
+    """The validation loss over two hyperparameters.
+
+    Attributes
+    ----------
+    names
+        Of both, x first.
+    x, y
+        Values of the grid, ascending; shapes (n,) and (m,).
+    loss
+        Shape (m, n); nan where training diverges.
+    """
+
+    names: tuple[str, str]
+    x: Array
+    y: Array
+    loss: Array
+
+    @property
+    def best(self) -> tuple[float, float, float]:
+        """The grid's best point: x, y and loss."""
+        j, i = np.unravel_index(int(np.nanargmin(self.loss)), self.loss.shape)
+        return float(self.x[i]), float(self.y[j]), float(self.loss[j, i])
