@@ -416,7 +416,7 @@ class Landscape:
     explained: float
 
 
-def landscape(history: History, why: NaoExplanation, *, n_random: int = 150, n_best: int = 10) -> Landscape:
+def landscape(history: History, why: NaoExplanation, *, n_random: int = 100, n_best: int = 10) -> Landscape:
     """Rebuild the ascents of a round: an embedding is the mean of its states; principal components of all of them."""
     belief = why.belief(history)
     m, x = why.fitted_to, history.x[:why.fitted_to]
