@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from workbench.meta.task_embedding import Siamese, TaskEmbedding, performance_distances
     from workbench.meta.task_table import small_tasks
     from workbench.meta.tasks import Tasks, regret_after
+    from workbench.meta.transfer import RelatedTeachers, RewiredDigits, Transfer
+    from workbench.meta.transfer_step import TransferStep
 
 _HOME = {
     "Completed": "collaborative", "Factorisation": "collaborative", "hidden_error": "collaborative",
@@ -36,6 +38,7 @@ _HOME = {
     "Siamese": "task_embedding", "TaskEmbedding": "task_embedding", "performance_distances": "task_embedding",
     "small_tasks": "task_table",
     "Tasks": "tasks", "regret_after": "tasks",
+    "RelatedTeachers": "transfer", "RewiredDigits": "transfer", "Transfer": "transfer", "TransferStep": "transfer_step",
 }
 
 __all__ = [
@@ -48,6 +51,7 @@ __all__ = [
     "average_rank", "greedy_portfolio",
     "Estimators", "PlugIn", "PlugInPortfolio", "plug_in_portfolio",
     "Tasks", "regret_after", "small_tasks",
+    "RelatedTeachers", "RewiredDigits", "Transfer", "TransferStep",
 ]
 
 
