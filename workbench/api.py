@@ -32,6 +32,9 @@ from workbench.search.beliefs import check_prior
 from workbench.search.recommend import advise, objective_kind, recommend
 from workbench.space import Space
 from workbench.store import Owner
+from workbench.task_record import About, TaskRecord, keep, record_path
+from workbench.task_similar import SimilarTasks
+from workbench.task_start import warm_started
 
 Auto = Literal["auto"]
 FOREIGN = object()  # a scheduler that is not ours: a file cannot keep it
@@ -46,7 +49,8 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
              direction: Direction | Sequence[Direction] | Mapping[str, Direction] = "minimize",
              storage: str | BaseStorage | None = None, trial_timeout: float | None = None,
              timeout: float | None = None, scheduler: Scheduler | None = None, max_steps: int | None = None,
-             max_waiting: int = MAX_WAITING, executor: Any = None) -> Run:
+             max_waiting: int = MAX_WAITING, executor: Any = None, data: Any = None,
+             warm_start: int | SimilarTasks | Sequence[Mapping[str, Any]] | None = None) -> Run:
     """Make a run that waits for ``start()`` (or for the Start button of its panel).
 
     Parameters
@@ -86,6 +90,13 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
         steps run again, or it goes on from the ``state`` of its last ``wb.Checkpoint``.
     executor
         Any ``concurrent.futures.Executor`` that runs the steps, instead of threads.
+    data
+        What the objective learns from: a pair (X, y), or meta-features as a Series or a dict. With a name the run becomes a past
+        task, ``wb.past_tasks()``, from which later ones can learn: numbers about the data are kept beside it, never a row.
+    warm_start
+        What is tried first: a list of configurations; what ``wb.past_tasks().similar(X, y)`` has found; or how many, such as 5,
+        from the past tasks that are most like ``data`` (from all in this space, if there are no data). The search sees them as
+        its own trials.
 
     Raises
     ------
@@ -123,6 +134,9 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
     check_algorithm(algorithm, len(goals))
     if space is not None:
         check_prior(algorithm, space)
+    about = None if data is None else About.of(data)
+    if warm_start is not None:
+        algorithm, about = warm_started(algorithm, warm_start, space, about, name)
     algorithm = for_scheduler(algorithm, scheduler)
     settings = Settings(space, algorithm, n_trials, n_workers, scheduler, trial_timeout, timeout, max_waiting)
     study, where, owner = _create(name, goals, storage)
@@ -132,6 +146,9 @@ def optimize(objective: Objective, space: Space | None = None, *, algorithm: Any
     if run.saved:
         for key, value in run.settings_json().items():
             study.set_user_attr(key, value)
+    if about is not None and owner is not None:
+        direction = goals.directions[0]
+        keep(record_path(owner.journal), TaskRecord(name or "", direction=direction, space=space), about)
     return _remember(run, owner)
 
 

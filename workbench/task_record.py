@@ -15,6 +15,7 @@ import hashlib
 import json
 import math
 import threading
+import time
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -32,7 +33,7 @@ SUFFIX = ".task.json"
 FORMAT = 1
 MAX_ROWS = 1000  # that meta-features look at; the same for all tasks, or their features could not be compared
 LIMIT_S = 30.0  # after so long the features that are known by then are taken
-AT_EXIT_S = 10.0  # a process that ends waits so long for the features of its runs
+SETTLE_S = 10.0  # who asks for similar tasks waits so long for features that are being computed, and so does a process that ends
 NOT_YET = "the meta-features are being computed"
 
 
@@ -294,6 +295,14 @@ class Writing:
 _WRITING: weakref.WeakSet[Writing] = weakref.WeakSet()
 
 
+def is_complete(path: Path) -> bool:
+    """Whether a record is there and knows the meta-features."""
+    try:
+        return TaskRecord.read(path).features is not None
+    except StorageError:
+        return False
+
+
 def keep(path: Path, record: TaskRecord, about: About) -> Writing:
     """Write the record of a run, and complete it in the background; never raises.
 
@@ -358,9 +367,12 @@ def _learn_features(record: TaskRecord, about: About) -> TaskRecord:
     return replace(record, features=measured(Described.of(about.X, about.y, max_rows=MAX_ROWS), LIMIT_S))
 
 
-def _wait() -> None:
+def settle(folder: Path | None = None) -> None:
+    """Wait a little for records of a folder that this process is completing; of all folders without one."""
+    end = time.monotonic() + SETTLE_S
     for writing in list(_WRITING):
-        writing.done.wait(AT_EXIT_S)
+        if folder is None or writing.path.parent.resolve() == folder.resolve():
+            writing.done.wait(max(end - time.monotonic(), 0.0))
 
 
-atexit.register(_wait)
+atexit.register(settle)

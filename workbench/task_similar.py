@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from workbench.errors import RunError
 from workbench.meta.portfolio import greedy_portfolio
@@ -112,8 +111,7 @@ class SimilarTasks:
             raise RunError(f"a start has at least one configuration, got n={n!r}.")
         weights = 1.0 / np.arange(1, len(self) + 1) if self.by_features else np.ones(len(self))
         order = greedy_portfolio(self.tasks, int(n), weights)
-        tried: NDArray[np.bool_] = np.isfinite(self.tasks.losses).any(axis=0)
-        order = [j for j in order if tried[j]]
+        order = [j for j in order if np.isfinite(self.tasks.losses[:, j]).any()]
         return [self._try(j, i) for j, i in zip(order, self._because(order, weights), strict=True)]
 
     def _because(self, order: list[int], weights: Array) -> list[int]:

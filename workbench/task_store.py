@@ -42,7 +42,7 @@ from workbench.propose import told_trials
 from workbench.run import ATTR_SETTINGS, ATTR_SPACES
 from workbench.search.gp_candidates import keys
 from workbench.space import Array, Config, Space
-from workbench.task_record import SUFFIX, About, TaskRecord, fingerprint, journal_of, record_path
+from workbench.task_record import SUFFIX, About, TaskRecord, fingerprint, journal_of, record_path, settle
 from workbench.task_similar import SimilarTasks
 from workbench.task_tables import SUFFIX as TABLE_SUFFIX
 from workbench.task_tables import Table, TaskTable, read_table
@@ -251,12 +251,14 @@ class PastTasks:
         if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
             raise RunError(f"k counts past tasks, at least 1, got {k!r}.")
         space = self._space(space)
-        fitting, left_out = self._fitting(space, but)
         if data is None:
+            fitting, left_out = self._fitting(space, but)
             if not fitting:
                 raise RunError(self._nothing(space))
             return _similar(fitting, [math.nan] * len(fitting), "", space, len(fitting), left_out)
         about = About.of(data, y).measured()
+        settle(self.folder)
+        fitting, left_out = self._fitting(space, but)
         assert about.features is not None
         new = about.features
         comparable = []
@@ -514,7 +516,8 @@ def _read_trials(journal: Path, record: TaskRecord) -> tuple[Space | None, list[
     storage = store.journal_storage(journal)
     found = optuna.get_all_study_names(storage)
     if not found:
-        return record.space, [], np.empty(0)
+        raise StorageError(f"{journal} holds no run: it is not a journal, or is damaged. "
+                           f"wb.past_tasks().delete({record.name!r}) removes the record.")
     study = optuna.load_study(study_name=record.name if record.name in found else found[0], storage=storage, sampler=NotKnown())
     goals = goals_of(study)
     if goals.several:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from workbench.automl.estimator_code import estimator_code, merged
 from workbench.automl.fidelity import Fidelity, fixed_size, objective
 from workbench.automl.overtuning import Overtuning, of_run
 from workbench.automl.save_estimator import SavedEstimator, save_estimator
-from workbench.automl.tune_code import data_code, tune_code
+from workbench.automl.tune_code import data_code, known_data, tune_code
 from workbench.errors import RunError, SpaceError
 from workbench.fidelity.hyperband import EagerHyperband
 from workbench.results import scheduler_code
@@ -27,6 +27,8 @@ from workbench.schedule import Scheduler
 from workbench.search import catalogue
 from workbench.space import Choice, Config, Space
 from workbench.subspace import without
+from workbench.task_record import About, TaskRecord, is_complete, keep, record_path
+from workbench.task_similar import SimilarTasks
 from workbench.trials import Trial
 
 Judge = CrossValidation | CashObjective
@@ -93,7 +95,9 @@ class TuneRun(Run):
             raise RunError("a run of wb.tune keeps its objective, got objective=. wb.optimize(objective, space) takes any.")
         if isinstance(space, Space):
             _check_space(self.cross_validation, space)
-        return TuneRun.of(super().child(space, **options), self.cross_validation, self._asked)
+        child = TuneRun.of(super().child(space, **options), self.cross_validation, self._asked)
+        _describe(child)
+        return child
 
     def save_estimator(self, path: str | Path, format: Literal["joblib", "skops"] | None = None) -> SavedEstimator:
         """Write ``best_estimator_`` to a file, and beside it a JSON file that says what it is and how to load it.
@@ -185,7 +189,8 @@ def tune(estimator: Any, X: Any, y: Any = None, *, space: Space | None = None, s
          groups: Any = None, algorithm: Any = None, n_trials: int | api.Auto | None = "auto", n_workers: int = 1,
          seed: int | None = None, name: str | None = None, storage: str | BaseStorage | None = None,
          trial_timeout: float | None = None, timeout: float | None = None, resume: bool = False,
-         fidelity: Fidelity | None = None, max_steps: int = 27, scheduler: Scheduler | None = None) -> TuneRun:
+         fidelity: Fidelity | None = None, max_steps: int = 27, scheduler: Scheduler | None = None,
+         warm_start: int | SimilarTasks | Sequence[Mapping[str, Any]] | None = None) -> TuneRun:
     """Make a run that tunes a scikit-learn estimator or pipeline by cross-validation, or chooses among several.
 
     Parameters
@@ -218,6 +223,10 @@ def tune(estimator: Any, X: Any, y: Any = None, *, space: Space | None = None, s
         In how many steps a whole training is cut, if there is a fidelity: so many epochs, or shares of the trees or rows.
     scheduler
         Which configurations go on; by default ``EagerHyperband(max_steps)``.
+    warm_start
+        What is tried first: how many configurations, such as 5, from those past tasks that are most like these data; what
+        ``wb.past_tasks().similar(X, y)`` has found; or a list of configurations. With a name this run becomes a past task for
+        later ones: numbers about the data are kept beside it, never a row of them.
 
     Returns
     -------
@@ -245,7 +254,8 @@ def tune(estimator: Any, X: Any, y: Any = None, *, space: Space | None = None, s
         scheduler = EagerHyperband(max_steps)
     asked = {"scoring": scoring, "cv": cv, "groups": groups, "fidelity": fidelity, "max_steps": max_steps}
     run = api.optimize(cross, space, algorithm=algorithm, n_trials=n_trials, n_workers=n_workers, seed=seed, name=name,
-                       storage=storage, trial_timeout=trial_timeout, timeout=timeout, scheduler=scheduler)
+                       storage=storage, trial_timeout=trial_timeout, timeout=timeout, scheduler=scheduler,
+                       data=_about(cross), warm_start=warm_start)
     return TuneRun.of(run, cross, asked)
 
 
@@ -265,7 +275,26 @@ def _resumed(estimator: Any, X: Any, y: Any, *, name: str | None, storage: str |
     seed = seen.seed if seen.descent is None else seen.descent.first_seed  # all runs of a family are judged on the same folds
     cross = _objective(estimator, X, y, fidelity, max_steps, seed=seed, **options)
     asked = {**options, "fidelity": fidelity, "max_steps": max_steps}
-    return TuneRun.of(api.open(name, cross, storage=storage), cross, asked)
+    run = TuneRun.of(api.open(name, cross, storage=storage), cross, asked)
+    _describe(run)
+    return run
+
+
+def _about(cross: Judge) -> About:
+    """Say what the data of a run are, and what is tuned."""
+    some = cross.estimators.values() if isinstance(cross, CashObjective) else [cross.estimator]
+    names = ", ".join(type(estimator).__name__ for estimator in some)
+    return About(cross.X, cross.y, label=lambda: known_data(cross.X, cross.y), estimator=names, metric=cross.loss)
+
+
+def _describe(run: TuneRun) -> None:
+    """Keep beside a run what its data are like, unless that is known already."""
+    owner = run._owner
+    if owner is None or not owner.held:
+        return
+    path, fixed = record_path(owner.journal), run._settings.fixed
+    if not is_complete(path):
+        keep(path, TaskRecord(run.name or "", space=run.space if fixed is None else fixed.space), _about(run.cross_validation))
 
 
 def _check_space(cross: Judge, space: Space) -> None:

@@ -18,20 +18,27 @@ DEFAULTS = {"scoring": None, "cv": 5, "groups": None, "fidelity": None, "max_ste
 
 def data_code(X: Any, y: Any) -> tuple[set[str], list[str]]:
     """Return imports and lines that load the data, if they are one of scikit-learn's own data sets; else what they are."""
+    shape, name = getattr(X, "shape", None), known_data(X, y)
+    if name:
+        more = ", as_frame=True" if hasattr(X, "columns") else ""
+        return {f"from sklearn.datasets import load_{name}"}, [f"X, y = load_{name}(return_X_y=True{more})"]
+    of = " × ".join(map(str, shape)) if shape is not None else f"{len(X)} rows"
+    targets = "" if y is None else f"; y: {type(y).__name__}, {len(y)} targets"
+    return set(), [f"# your data. X: {type(X).__name__}, {of}{targets}"]
+
+
+def known_data(X: Any, y: Any) -> str:
+    """Name the data if they are one of scikit-learn's own data sets; else an empty text."""
     shape = getattr(X, "shape", None)
     for name, n in ROWS.items():
         if name not in DATA_SETS or shape is None or len(shape) != 2 or shape[0] != n or y is None:
             continue
         from sklearn import datasets
 
-        frame = hasattr(X, "columns")
-        theirs = getattr(datasets, f"load_{name}")(return_X_y=True, as_frame=frame)
+        theirs = getattr(datasets, f"load_{name}")(return_X_y=True, as_frame=hasattr(X, "columns"))
         if _same(X, theirs[0]) and _same(y, theirs[1]):
-            more = ", as_frame=True" if frame else ""
-            return {f"from sklearn.datasets import load_{name}"}, [f"X, y = load_{name}(return_X_y=True{more})"]
-    of = " × ".join(map(str, shape)) if shape is not None else f"{len(X)} rows"
-    targets = "" if y is None else f"; y: {type(y).__name__}, {len(y)} targets"
-    return set(), [f"# your data. X: {type(X).__name__}, {of}{targets}"]
+            return name
+    return ""
 
 
 def _same(a: Any, b: Any) -> bool:
