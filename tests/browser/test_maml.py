@@ -67,7 +67,7 @@ def test_what_is_learned_is_seen_step_by_step(notebook):
     panel.locator(".gtitle", has_text="After step 1, on new tasks").wait_for()
     panel.get_by_role("button", name="back to now").click()
     panel.get_by_role("tab", name="Progress").click()
-    panel.locator(".gtitle", has_text="after step 10,").wait_for()
+    panel.locator(".gtitle", has_text="after the first").wait_for()
     notebook.both(page, "-progress")
     panel.focus()
     page.keyboard.press("?")
