@@ -35,6 +35,7 @@ def test_the_chapters_are_there():
                                            "06_surrogates", "07_cma_es_and_evolution", "08_conditional_spaces_and_cash",
                                            "09_you_are_the_optimiser", "10_which_optimiser", "11_learning_curves", "12_multi_fidelity",
                                            "13_successive_halving", "14_hyperband", "15_bohb", "16_importance", "17_compare_and_export",
+                                           "18_hypergradients",
                                            "20_nas_spaces", "21_rl_evolution_random", "22_nas_surrogates",
                                            "23_network_morphism", "24_one_shot", "25_darts", "26_reading_the_tables",
                                            "32_meta_features_and_neighbours", "33_collaborative_filtering", "35_maml", "36_overtuning",

@@ -36,6 +36,13 @@ def test_on_ridge_regression_conjugate_gradients_give_the_closed_form(problem):
     assert why.valid_loss == pytest.approx(problem.valid_loss(PENALTIES), rel=1e-7)
 
 
+@pytest.mark.parametrize("penalties", [(0.3,), (0.1, 0.2, 0.7)])
+def test_there_may_be_any_number_of_groups(penalties):
+    p = ridge(penalties, per_group=4, seed=1)
+    why = Implicit(tolerance=1e-12, inner_tolerance=1e-11).gradient(p)
+    assert as_floats(why.gradient) == pytest.approx(p.hypergradient(dict(zip(p.names, penalties, strict=True))), rel=1e-6)
+
+
 def test_the_series_converges_to_the_same(problem):
     exact = problem.hypergradient(PENALTIES)
     far = [abs(as_floats(Implicit(solver="neumann", products=K, alpha=0.3).gradient(problem).gradient)["penalty 1"] - exact["penalty 1"])
@@ -129,5 +136,5 @@ def test_what_does_not_move_the_minimum_is_refused():
         Implicit().gradient(dataclasses.replace(problem, hypers={**problem.hypers, "lr": Hyper(0.1)}))
     with pytest.raises(WorkbenchError, match='solver is "cg" or "neumann"'):
         Implicit(solver="lu")
-    with pytest.raises(WorkbenchError, match="at least 1 weight in a group"):
+    with pytest.raises(WorkbenchError, match="at least 1 group, 1 weight in each"):
         ridge(per_group=0)

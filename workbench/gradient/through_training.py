@@ -21,7 +21,7 @@ Notation
     segment       k
 
 A step contains ∇_w L_train, so the loss is differentiated twice. With kinks (ReLU) the result is still the derivative of
-the computation almost everywhere, but a finite difference also meets the jumps of ∇_w L_train between the kinks, and does
+the computation almost everywhere, but a finite difference also meets the jumps of ∇_w L_train at the kinks, and need
 not agree with it; with smooth activations both agree.
 
 Differences from the paper: states are kept and recomputed in place of exact reversal with a buffer of bits; Adam takes
