@@ -5,7 +5,7 @@ regret (search quality on the peer benchmark), several_losses (search quality fo
 when training can be stopped early), learning_curves (their extrapolation), fabolas (search quality when training can
 use a share of the data), nas_simulated (architecture search on NAS-Bench-201 in simulated time), nas_darts (searches
 by gradients), darts_step (a step of DARTS at the paper's size), maml (errors on sinusoids, and time), meta_tasks (what to try
-first on a new task), importance (time and error of functional ANOVA), hypergradient (time and memory of the gradient
+first on a new task), warm_start (what a search saves by it), importance (time and error of functional ANOVA), hypergradient (time and memory of the gradient
 through a training), browser (from an event to the pixel), views (what each
 live view costs after 2,000 trials). All of them if none is named.
 Every part prints its table and writes it to FOLDER as markdown and CSV. Compare ratios within one run of this command:
@@ -29,7 +29,7 @@ PARTS = {"suggest": "suggest", "engine": "engine", "imports": "imports", "memory
          "hypergradient": "hypergradient",
          "meta_tasks": "meta_tasks",
          "learning_curves": "learning_curves", "importance": "importance", "browser": "browser_latency",
-         "race_view": "race_view", "views": "views", "live_importance": "live_importance"}
+         "race_view": "race_view", "views": "views", "live_importance": "live_importance", "warm_start": "warm_start"}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -79,7 +79,8 @@ def warm_start(cold: Sequence[Array], warm: Sequence[Array], n_given: int = 0, *
         "hovermode": "closest", "dragmode": False, "margin": {"l": 66, "r": 16, "t": 84, "b": 44},
         "legend": {**m.LEGEND, "x": 0, "xanchor": "left"},
         "xaxis": {"title": {"text": "trials"}, "range": [0.5, longest + 0.5], "fixedrange": True},
-        "yaxis": {"title": {"text": quantity}, "type": "log" if log else "linear", "range": ends, "fixedrange": True}}}
+        "yaxis": {"title": {"text": quantity}, "type": "log" if log else "linear", "range": ends, "fixedrange": True,
+                  **({"exponentformat": "power"} if log else {})}}}
 
 
 def best_so_far(losses: Sequence[Array], least: float | None = None) -> Array:
