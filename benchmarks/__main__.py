@@ -5,8 +5,8 @@ regret (search quality on the peer benchmark), several_losses (search quality fo
 when training can be stopped early), learning_curves (their extrapolation), fabolas (search quality when training can
 use a share of the data), nas_simulated (architecture search on NAS-Bench-201 in simulated time), nas_darts (searches
 by gradients), darts_step (a step of DARTS at the paper's size), maml (errors on sinusoids, and time), meta_tasks (what to try
-first on a new task), warm_start (what a search saves by it), importance (time and error of functional ANOVA), hypergradient (time and memory of the gradient
-through a training), browser (from an event to the pixel), views (what each
+first on a new task), warm_start (what a search saves by it), importance (time and error of functional ANOVA),
+hypergradient (time and memory of the gradient through a training), browser (from an event to the pixel), views (what each
 live view costs after 2,000 trials). All of them if none is named.
 Every part prints its table and writes it to FOLDER as markdown and CSV. Compare ratios within one run of this command:
 the peers are measured beside us, on the same machine in the same minutes.
