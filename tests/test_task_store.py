@@ -35,6 +35,14 @@ def ran(name, data=FEATURES, space=SPACE, f=objective, n=6, **options):
     return wb.optimize(f, space, name=name, n_trials=n, seed=1, algorithm=wb.Random(), data=data, **options).start().wait()
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """Meta-features without a process."""
+    import workbench.meta.features_process as process
+
+    monkeypatch.setattr(process, "measured", lambda table, limit_s: pd.Series(FEATURES))
+
+
 # ---- records -------------------------------------------------------------------------------------------------------
 
 
@@ -55,7 +63,7 @@ def test_a_tuning_run_with_a_name_becomes_a_past_task_and_its_record_holds_no_ro
     assert row["where"] == f"{path}, {store.journal_path('wine!')}"
 
 
-def test_a_known_data_set_is_called_by_its_name():
+def test_a_known_data_set_is_called_by_its_name(quick):
     wb.tune(SVC(), *load_iris(return_X_y=True), name="t", n_trials=1, seed=0)
     settle()
     assert wb.past_tasks().frame().loc["t", "data"] == "iris"
@@ -251,7 +259,7 @@ def test_failed_and_stopped_trials_and_several_losses_do_not_count():
     assert "2 losses" in frame.loc["two", "trouble"]
 
 
-def test_a_child_keeps_what_is_fixed_and_is_a_task_of_its_own():
+def test_a_child_keeps_what_is_fixed_and_is_a_task_of_its_own(quick):
     X, y = load_iris(return_X_y=True)
     parent = wb.tune(SVC(), X, y, name="parent", n_trials=3, seed=0, algorithm=wb.Random()).start().wait()
     child = parent.child(fixed={"kernel": "linear"}, name="child", n_trials=2).start().wait()

@@ -317,6 +317,7 @@ def keep(path: Path, record: TaskRecord, about: About) -> Writing:
         rows, columns = (_whole(features.get(name)) for name in ("nr_inst", "nr_attr"))
     record = replace(record, rows=rows, columns=columns, estimator=about.estimator, metric=about.metric, features=features,
                      data=about.label if isinstance(about.label, str) else "", note="" if features is not None else NOT_YET)
+    path = path.absolute()  # whoever changes the folder meanwhile
     writing = Writing(path)
     try:
         record.write(path)
