@@ -90,6 +90,15 @@ def test_reasons_bring_pictures_of_their_own(make, algorithm, figure):
     assert len(page.figures[figure].picture()["data"]) > 1
 
 
+@pytest.mark.parametrize(("algorithm", "figure"), [
+    (wb.nas.PNAS(beam=3), "widening"), (wb.nas.NAO(n_startup=4, hidden=8, fit_steps=30), "embedding")])
+def test_searches_by_levels_and_by_embeddings_show_how_they_went(make, algorithm, figure):
+    pytest.importorskip("torch")
+    _, page = page_of(make, algorithm, n_trials=8)
+    assert page.content["figures"] == ["cell", figure, "belief", "rank"]
+    assert len(page.figures[figure].picture()["data"]) > 2
+
+
 def test_without_a_table_nothing_is_said_of_the_truth(make):
     panel = make(wb.optimize(TABLE.objective(), SMALL.space, algorithm=wb.Random(), n_trials=4, seed=0))
     panel.run.start().wait()

@@ -15,6 +15,8 @@ from workbench.nas.baselines import Baselines
 from workbench.nas.cells import CellSpace
 from workbench.nas.encodings import cells_of
 from workbench.nas.evolution import EvolutionExplanation
+from workbench.nas.nao import NaoExplanation
+from workbench.nas.pnas import PnasExplanation, SmallestCells
 from workbench.nas.policy import PolicyExplanation
 from workbench.nas_search import table_of
 from workbench.recording import Recording
@@ -26,13 +28,18 @@ from workbench_widgets.nas_words import percent
 from workbench_widgets.view import FigureView, Selection
 from workbench_widgets.views.architecture import (
     BeliefView,
+    EmbeddingView,
     FamilyTreeView,
     PickRankView,
     PolicyView,
     TrialCellView,
+    WideningView,
     reason,
     shown,
 )
+
+KINDS: dict[str, Any] = {"family": EvolutionExplanation, "policy": PolicyExplanation,
+                         "widening": PnasExplanation | SmallestCells, "embedding": NaoExplanation, "belief": SurrogateExplanation}
 
 
 class ArchitecturePage(anywidget.AnyWidget):
@@ -62,6 +69,7 @@ class ArchitecturePage(anywidget.AnyWidget):
         shared = trials, selection
         self.figures: dict[str, FigureView] = {
             "cell": TrialCellView(cells, *shared), "family": FamilyTreeView(*shared), "policy": PolicyView(*shared),
+            "widening": WideningView(*shared), "embedding": EmbeddingView(*shared),
             "belief": BeliefView(self.table, *shared), "rank": PickRankView(lambda: self.baselines, run.n_trials, *shared)}
         super().__init__(parts={name: view.live for name, view in self.figures.items()}, content=self._content())
 
@@ -110,7 +118,7 @@ class ArchitecturePage(anywidget.AnyWidget):
     def _content(self) -> dict[str, Any]:
         """Return which pictures there are, and what is known of the trial that is shown."""
         self._meet()
-        figures = ["cell", *(name for name in ("family", "policy") if name in self._kinds)]
+        figures = ["cell", *(name for name in ("family", "policy", "widening", "embedding") if name in self._kinds)]
         if self.table is not None:
             figures += [*(["belief"] if "belief" in self._kinds else []), "rank"]
         trial = shown(self.trials, self.selection)
@@ -124,9 +132,7 @@ class ArchitecturePage(anywidget.AnyWidget):
         trials = list(self.trials.by_number.values())
         for trial in trials[self._known:]:
             why = reason(trial)
-            for name, kind in (("family", EvolutionExplanation), ("policy", PolicyExplanation), ("belief", SurrogateExplanation)):
-                if isinstance(why, kind):
-                    self._kinds.add(name)
+            self._kinds |= {name for name, kind in KINDS.items() if isinstance(why, kind)}
         self._known = len(trials)
 
     def _facts(self, config: dict[str, Any]) -> list[list[str]]:

@@ -13,6 +13,7 @@ from workbench.plots import whose
 
 HEIGHT = 440
 WORST = 0.9  # quantile of the predicted losses at which the colours end
+NONE = "The ways uphill appear when the first architecture has been decoded. Before, architectures are drawn at random."
 STEPS = 12  # points that a way is drawn with
 
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from workbench.events import StepTaken
 from workbench.nas.baselines import Baselines
 from workbench.nas.cells import CellSpace
 from workbench.nas.evolution import EvolutionExplanation
+from workbench.nas.nao import NaoExplanation
 from workbench.nas.policy import PolicyExplanation
 from workbench.nas.tables import Table
+from workbench.plots import whose
 from workbench.plots.figure import empty
+from workbench.plots.nas_embedding import NONE as NO_ASCENT
+from workbench.plots.nas_embedding import embedding
 from workbench.plots.nas_evolution import family_tree
 from workbench.plots.nas_graph import graph_figure
 from workbench.plots.nas_policy import policy
 from workbench.plots.nas_predicted import predicted_now
 from workbench.plots.nas_progress import truth
+from workbench.plots.nas_widening import widening
 from workbench.search.surrogate_why import SurrogateExplanation
 from workbench.seen import Replay
 from workbench.trials import Trial, Trials
@@ -89,6 +95,36 @@ class PolicyView(FigureView):
         """Return what was folded as a plain plotly dict."""
         number = chosen_for(self.trials, self.selection, PolicyExplanation)
         return policy(self.trials, number, brushed=self.selection.brushed)
+
+
+class WideningView(FigureView):
+    """The beams of PNAS, predicted beside measured."""
+
+    every_s, hidden_s = 0.4, None
+
+    def picture(self) -> dict[str, Any]:
+        """Return what was folded as a plain plotly dict."""
+        return widening(self.trials, brushed=self.selection.brushed)
+
+
+class EmbeddingView(FigureView):
+    """The ascent of NAO that led to the picked trial, or to the newest one that has one."""
+
+    every_s, hidden_s = 2.0, None
+
+    def __init__(self, trials: Trials, selection: Selection) -> None:
+        self._memo: dict[Any, Any] = {}  # so that a network is fitted once a round
+        super().__init__(trials, selection)
+
+    def picture(self) -> dict[str, Any]:
+        """Return what was folded as a plain plotly dict."""
+        number = chosen_for(self.trials, self.selection, NaoExplanation)
+        if number is None:
+            return empty(NO_ASCENT)
+        replay = Replay(self.trials)
+        history = replace(replay.history_before(number), memo=self._memo)
+        drawn = embedding(history, reason(self.trials.by_number[number]), sign=-1.0 if self.trials.maximize else 1.0)
+        return whose.named(drawn, self.trials, replay.trials_before(number), brushed=self.selection.brushed)
 
 
 class BeliefView(FigureView):
