@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workbench.meta.collaborative import Completed, Factorisation, hidden_error, singular_values
     from workbench.meta.features import definitions, meta_features
+    from workbench.meta.few_shot_maml import FewShotMAML
+    from workbench.meta.few_shot_step import AdaptationStep, EmbeddingStep
     from workbench.meta.few_shot_tasks import FewShot, few_shot_digits, few_shot_signals
     from workbench.meta.maml import MAML, Pretrained, adapt, losses_after, meta_loss
     from workbench.meta.plug_in import Estimators, PlugIn, PlugInPortfolio, plug_in_portfolio
     from workbench.meta.portfolio import average_rank, greedy_portfolio
+    from workbench.meta.prototypes import Matching, NearestExamples, Prototypes, accuracy_by_shots, accuracy_of
     from workbench.meta.similar_tasks import Neighbours, neighbours
     from workbench.meta.sinusoid_weights import sinusoid_starts
     from workbench.meta.sinusoids import Sinusoids
@@ -31,6 +34,9 @@ _HOME = {
     "definitions": "features", "meta_features": "features",
     "MAML": "maml", "Pretrained": "maml", "adapt": "maml", "losses_after": "maml", "meta_loss": "maml",
     "FewShot": "few_shot_tasks", "few_shot_digits": "few_shot_tasks", "few_shot_signals": "few_shot_tasks",
+    "AdaptationStep": "few_shot_step", "EmbeddingStep": "few_shot_step", "FewShotMAML": "few_shot_maml",
+    "Matching": "prototypes", "NearestExamples": "prototypes", "Prototypes": "prototypes", "accuracy_by_shots": "prototypes",
+    "accuracy_of": "prototypes",
     "Sinusoids": "sinusoids", "sinusoid_starts": "sinusoid_weights", "SmallNetwork": "small_network",
     "Neighbours": "similar_tasks", "neighbours": "similar_tasks",
     "Estimators": "plug_in", "PlugIn": "plug_in", "PlugInPortfolio": "plug_in", "plug_in_portfolio": "plug_in",
@@ -43,6 +49,8 @@ _HOME = {
 
 __all__ = [
     "FewShot", "few_shot_digits", "few_shot_signals",
+    "AdaptationStep", "EmbeddingStep", "FewShotMAML", "Matching", "NearestExamples", "Prototypes", "accuracy_by_shots",
+    "accuracy_of",
     "definitions", "meta_features",
     "MAML", "Pretrained", "Sinusoids", "SmallNetwork", "adapt", "losses_after", "meta_loss", "sinusoid_starts",
     "Neighbours", "neighbours",

@@ -12,8 +12,8 @@ fine-tuned, below layers that are new)::
 Two families of tasks have a knob that says how similar target and source are. ``RelatedTeachers``, made by a formula: outputs are
 y = V tanh(W x); the target's hidden weights are W' = s W + √(1 − s²) U with U drawn like W, so that s is their correlation, and V
 is its own. ``RewiredDigits``: the images of scikit-learn's digits, of which a share 1 − s of the pixels has been moved about. A
-fully connected network learns these from scratch as well as others; what was learned from images in order is of use as far as s is
-near 1.
+fully connected network learns these from scratch as well as others; what was learned from images in order is of use as far as s
+is near 1.
 
 Notation
     s            similarity, from 0 to 1
