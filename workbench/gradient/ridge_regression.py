@@ -82,8 +82,8 @@ def ridge(penalties: Sequence[float] = (0.1, 0.1), *, n_train: int = 40, n_valid
         Of the data.
     """
     if not len(penalties) or per_group < 1 or n_train < 2 or n_valid < 1 or noise < 0:
-        raise WorkbenchError("there are at least 1 group, 1 weight in each, 2 rows for training and 1 for validation, and noise is "
-                             f"at least 0; got per_group={per_group}, n_train={n_train}, n_valid={n_valid}, noise={noise}.")
+        raise WorkbenchError("there are at least 1 group, 1 weight in each, 2 rows for training and 1 for validation, and noise "
+                             f"is at least 0; got per_group={per_group}, n_train={n_train}, n_valid={n_valid}, noise={noise}.")
     G, rng = len(penalties), np.random.default_rng(seed)
     group = np.repeat(np.arange(G), per_group)
     w = rng.normal(0, (np.geomspace(1.0, 0.05, G) if G > 1 else np.array([0.3]))[group])    # ~ N(0, deviation of the group²)
