@@ -2,7 +2,8 @@
 
 HPOBench's network (Eggensperger et al. 2021): 30,000 configurations of five parameters, measured on eight data sets, means of
 five trainings; from the extra ``tables``. Each task in turn is new. No meta-features of these tasks are known, so what is tried
-first is the greedy portfolio of the others. Then the same ``GPBO()`` goes on, as it is.
+first is the greedy portfolio of the others. Then the same ``GPBO()`` goes on, as it is; or one with a belief, which the ten best
+configurations of each of the other tasks make (``SimilarTasks.prior``).
 
 What counts is the number of trials until the loss is reached that the search without a start has after 50 trials: of the mean
 curves over seeds, and run by run against the run with the same seed.
@@ -20,12 +21,14 @@ from workbench.history import Algorithm
 from workbench.meta import Tasks, greedy_portfolio
 from workbench.rows import Rows
 from workbench.space import Array, Config
+from workbench.task_similar import SimilarTasks
 
 NAMES = ("alpha", "batch_size", "depth", "learning_rate_init", "width")
 LEVELS = (10, 10, 3, 10, 10)
 SPACE = wb.Space({name: wb.Int(0, n - 1) for name, n in zip(NAMES, LEVELS, strict=True)})  # levels: even on log scales
 TRIALS = 50
 SIZES = (5, 10)  # configurations to begin with; GPBO() begins with 10 points, so that after 10 given ones its model takes over
+BELIEF = "after 10, with a belief"
 
 
 def table() -> Tasks:
@@ -64,14 +67,17 @@ def curves(tasks: Tasks, i: int, seeds: Sequence[int]) -> dict[str, Array]:
     order = greedy_portfolio(known, max(SIZES))
     made: dict[str, Algorithm] = {"cold": wb.GPBO()}
     made |= {f"after {n}": wb.WarmStart(wb.GPBO(), [known.configs[j] for j in order[:n]]) for n in SIZES}
+    none = (False,) * len(known), ("",) * len(known), ("minimize",) * len(known)
+    prior = SimilarTasks(known, np.full(len(known), np.nan), *none, len(known)).prior()
+    made[BELIEF] = wb.WarmStart(wb.GPBO(prior=prior), [known.configs[j] for j in order[:10]])
     return {name: np.minimum.accumulate([searched(a, tasks.losses[i], seed) for seed in seeds], axis=1)
             for name, a in made.items()}
 
 
 def run(*, full: bool) -> list[Table]:
     """Leave each task out once."""
-    tasks, seeds = table(), range(5 if full else 3)
-    labels = [f"after {n}" for n in SIZES]
+    tasks, seeds = table(), range(10 if full else 3)
+    labels = [*(f"after {n}" for n in SIZES), BELIEF]
     out = Table("warm_start", f"Trials until the loss of GP-BO after {TRIALS} trials without a start is reached, HPOBench's "
                 f"network, {len(seeds)} seeds", ["task", "cold: error above the best, after 50",
                                         *(f"{label}: trials, of mean curves" for label in labels),

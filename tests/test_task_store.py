@@ -205,6 +205,20 @@ def test_the_nearest_come_first_and_say_why():
         found.first(0)
 
 
+def test_past_tasks_make_a_belief():
+    grid = wb.Space(k=wb.Int(0, 9), c=wb.Choice("a", "b"), d=wb.Int(0, 9, when={"c": "b"}))
+    for name, rows, best in (("near", 140.0, 2), ("far", 1e5, 8)):
+        ran(name, {"nr_inst": rows}, space=grid, f=lambda c, b=best: abs(c["k"] - b) + (c["c"] == "a"), n=60)
+    found = wb.past_tasks().similar({"nr_inst": 100.0}, space=grid)
+    prior = found.prior(best=3)
+    assert list(prior) == ["k", "c", "d"] and sum(prior["c"].values()) == pytest.approx(3 * 1.5)
+    assert prior["k"][2] > prior["k"][8] > 0 and prior["c"].get("b", 0) > prior["c"].get("a", 0)
+    run = wb.optimize(objective, grid, algorithm=wb.GPBO(prior=prior), n_trials=1, warm_start=found, seed=0)
+    assert isinstance(run.algorithm, wb.WarmStart)
+    with pytest.raises(RunError, match="got best=0"):
+        found.prior(0)
+
+
 def test_the_same_data_are_recognised():
     X, y = load_iris(return_X_y=True)
     ran("iris", (X, y))

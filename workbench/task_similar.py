@@ -109,7 +109,7 @@ class SimilarTasks:
         """
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
             raise RunError(f"a start has at least one configuration, got n={n!r}.")
-        weights = 1.0 / np.arange(1, len(self) + 1) if self.by_features else np.ones(len(self))
+        weights = self._weights()
         order = greedy_portfolio(self.tasks, int(n), weights)
         order = [j for j in order if np.isfinite(self.tasks.losses[:, j]).any()]
         return [self._try(j, i) for j, i in zip(order, self._because(order, weights), strict=True)]
@@ -141,6 +141,33 @@ class SimilarTasks:
         if not self.by_features:
             return f"one of {len(self)} past task{'s' * (len(self) != 1)} in this space"
         return f"the {'' if i == 0 else ordinal(i + 1) + ' '}nearest past task (distance {self.distance[i]:.2g})"
+
+    def prior(self, best: int = 10) -> dict[str, dict[Any, float]]:
+        """Say what these tasks make likely, as a belief: ``wb.GPBO(prior=similar.prior())``, ``wb.TPE(prior=...)``.
+
+        Of each parameter the values that the ``best`` configurations of each task have, each counted as often as it occurs; as
+        the first tries, those of nearer tasks count more. A search gives up a belief that proves wrong (see
+        ``workbench.search.beliefs``).
+
+        Raises
+        ------
+        RunError
+            If ``best`` is not at least 1.
+        """
+        if isinstance(best, bool) or not isinstance(best, (int, np.integer)) or best < 1:
+            raise RunError(f"a belief needs at least one configuration of each task, got best={best!r}.")
+        out: dict[str, dict[Any, float]] = {}
+        for losses, weight in zip(self.tasks.losses, self._weights(), strict=True):
+            order = np.argsort(np.where(np.isfinite(losses), losses, np.inf), kind="stable")
+            for j in order[:min(int(best), int(np.isfinite(losses).sum()))]:
+                for name, value in self.tasks.configs[int(j)].items():
+                    values = out.setdefault(name, {})
+                    values[value] = values.get(value, 0.0) + float(weight)
+        return {name: out[name] for name in self.space.names if name in out}
+
+    def _weights(self) -> Array:
+        """Weigh the tasks: 1/r for the r-th nearest; equal ones if they are not ordered."""
+        return 1.0 / np.arange(1, len(self) + 1) if self.by_features else np.ones(len(self))
 
     def frame(self) -> pd.DataFrame:
         """List the tasks: name, distance, whether the data are the same, how many configurations were tried, the best value."""
