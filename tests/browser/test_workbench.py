@@ -351,3 +351,36 @@ def test_all_text_stands_out_and_every_control_has_a_name_and_help(notebook):
             assert faint == []  # contrast of at least 4.5 : 1
     assert page.evaluate(NAMELESS) == []
     assert page.evaluate(HELPLESS) == []
+
+
+def test_past_tasks_are_looked_at_and_the_next_run_begins_with_them(notebook):
+    page = notebook(["""
+import time
+import workbench as wb
+from sklearn.datasets import load_iris
+from sklearn.neighbors import KNeighborsClassifier
+X, y = load_iris(return_X_y=True)
+app = wb.Workbench("iris", estimator="KNeighborsClassifier", n_trials=6, name="an earlier run", algorithm=wb.Random())
+app.recipe.run().start().wait()
+while not wb.past_tasks().frame()["features"].all():
+    time.sleep(0.2)
+app = wb.Workbench("wine", estimator="KNeighborsClassifier", n_trials=5, algorithm=wb.Random())
+app"""])
+    tab(page, "Past tasks").click()
+    past = app(page).locator(".wb-past")
+    expect(past.get_by_text("1 past task, all of them comparable with wine")).to_be_visible(timeout=60_000)
+    past.get_by_label("configurations to try first").fill("2")
+    past.get_by_label("configurations to try first").press("Tab")
+    expect(past.get_by_text("2 ✓")).to_be_visible()
+    expect(app(page).locator(".wb-step-head").nth(2)).to_contain_text("2 from past tasks first")
+    page.wait_for_function("""() => [...document.querySelectorAll('.wb-past .js-plotly-plot')]
+        .some(gd => gd.data?.some(t => t.name === 'the new task'))""")
+    notebook.both(page)
+    button(page, "Start").click()
+    expect(panel(page)).to_contain_text("Done", timeout=60_000)
+    assert ask(page, "print([type(t.why).__name__ for t in app.run.trials.by_number.values()][:3])") == (
+        "['WarmStartExplanation', 'WarmStartExplanation', 'Drawn']")
+    tab(page, "Past tasks").click()
+    past.get_by_role("button", name="Forget an earlier run").click()
+    past.get_by_role("button", name="Forget an earlier run").click()
+    expect(past.get_by_text("Nothing is kept yet")).to_be_visible()

@@ -57,7 +57,7 @@ function render({ model, el }) {
     }
     k.disabled = c.k_max < 2;
     n.max = c.n_max;
-    fill(first, c.configs, (f) => h("tr", { className: f.used ? "wb-best" : "" }, h("td", { textContent: f.used ? `${f.place} ✓` : String(f.place), title: f.used ? "Will be tried" : "Beyond the number that is tried" }), h("td", { title: f.config, textContent: f.config }), h("td", { title: f.why, textContent: f.why })));
+    fill(first, c.configs, (f) => h("tr", { className: f.used ? "" : "wb-later" }, h("td", { textContent: f.used ? `${f.place} ✓` : String(f.place), title: f.used ? "Will be tried" : "Beyond the number that is tried" }), h("td", { title: f.config, textContent: f.config }), h("td", { title: f.why, textContent: f.why })));
     put(firstNote, c.configs.length ? "" : "Nothing fits this space.");
     fill(rows, c.tasks, (t) => h("tr", { className: t.near ? "wb-chosen" : "" }, h("td", {}, t.place ?? ""), h("td", { title: t.name, textContent: t.name }), h("td", { title: t.about, textContent: t.about }), h("td", {}, t.trials), h("td", {}, t.best), h("td", {}, t.distance), h("td", { title: t.where, textContent: t.where }), h("td", {}, forget(t))));
     put(where, c.where);

@@ -164,7 +164,7 @@ function render({ model, el }) {
   const kept = selectOf((name) => { if (name) send({ cmd: "open", name }); kept.value = ""; });
   kept.title = "Open a run that is kept in a file here";
   kept.ariaLabel = "Open a kept run";
-  const stage = h("div", { className: "wb-stage" }, h("div", { className: "wb-stage-head" }, tablist, kept), panes.data, panes.code);
+  const stage = h("div", { className: "wb-stage" }, h("div", { className: "wb-stage-head" }, tablist, kept), panes.data, panes.past, panes.code);
   const bars = {};
   let wanted = null; // what was clicked and not yet heard of
 

@@ -245,9 +245,11 @@ class Workbench(anywidget.AnyWidget):
             panel.ask(Asked(k=r.similar, n=r.warm_start))
             return
 
+        name = str(plan.table.data.name)
+
         def work() -> Callable[[], None]:
             features = About.of(plan.rows()).measured().features
-            return lambda: panel.ask(Asked(features, plan.space, str(plan.table.data.name), r.similar, r.warm_start))
+            return lambda: panel.ask(Asked(features, plan.space, name, r.similar, r.warm_start))
 
         self._work("Looking through past tasks", work)
 
