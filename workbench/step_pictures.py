@@ -41,6 +41,9 @@ class Picture:
 LEARNED: dict[str, Picture] = {
     "workbench.gradient.hyper_step:HyperStep": Picture("Hyperparameters", "workbench.plots.hypergradient:moves"),
     "workbench.meta.meta_step:MetaStep": Picture("Adaptation", "workbench.plots.maml:adaptation"),
+    "workbench.meta.few_shot_step:EmbeddingStep": Picture("Embedding", "workbench.plots.few_shot:embedding"),
+    "workbench.meta.few_shot_step:AdaptationStep": Picture("Adaptation", "workbench.plots.few_shot:adaptation"),
+    "workbench.meta.transfer_step:TransferStep": Picture("Transfer", "workbench.plots.transfer:over_repetitions"),
     "workbench.automl.nested:NestedFolds": Picture("Folds", "workbench.step_pictures:folds"),
 }
 # of architecture searches, which have tabs of their own
