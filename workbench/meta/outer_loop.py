@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import process_time
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,16 +19,6 @@ from torch import Tensor, nn
 from workbench.space import Array
 
 Network = TypeVar("Network", bound=nn.Module)
-Episode = tuple[Tensor, Tensor, Tensor, Tensor]
-MOST_TASKS = 100  # of held-out tasks that are looked at together
-
-
-class FewShotTasks(Protocol):
-    """Where episodes come from: some examples of some classes to learn from (support), and others to judge on (query)."""
-
-    def episode(self, n_tasks: int, generator: torch.Generator, held_out: bool = False) -> Episode:
-        """Draw support inputs (n_tasks, ways · shots, d) and labels, query inputs (n_tasks, n_query, d) and labels."""
-        ...
 
 
 def drawn(make: Callable[[], Network], generator: torch.Generator, dtype: torch.dtype = torch.float32) -> Network:
