@@ -9,12 +9,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from workbench.meta.attentive_learner import AttentiveLearner
     from workbench.meta.collaborative import Completed, Factorisation, hidden_error, singular_values
     from workbench.meta.features import definitions, meta_features
     from workbench.meta.few_shot_maml import FewShotMAML
     from workbench.meta.few_shot_step import AdaptationStep, EmbeddingStep
     from workbench.meta.few_shot_tasks import FewShot, few_shot_digits, few_shot_signals
+    from workbench.meta.lstm_learner import LSTMLearner
     from workbench.meta.maml import MAML, Pretrained, adapt, losses_after, meta_loss
+    from workbench.meta.memory_network import MemoryNetwork
     from workbench.meta.plug_in import Estimators, PlugIn, PlugInPortfolio, plug_in_portfolio
     from workbench.meta.portfolio import average_rank, greedy_portfolio
     from workbench.meta.prototypes import Matching, NearestExamples, Prototypes, accuracy_by_shots, accuracy_of
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from workbench.meta.transfer_step import TransferStep
 
 _HOME = {
+    "LSTMLearner": "lstm_learner", "MemoryNetwork": "memory_network", "AttentiveLearner": "attentive_learner",
     "Completed": "collaborative", "Factorisation": "collaborative", "hidden_error": "collaborative",
     "singular_values": "collaborative",
     "definitions": "features", "meta_features": "features",
@@ -48,6 +52,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AttentiveLearner", "LSTMLearner", "MemoryNetwork",
     "FewShot", "few_shot_digits", "few_shot_signals",
     "AdaptationStep", "EmbeddingStep", "FewShotMAML", "Matching", "NearestExamples", "Prototypes", "accuracy_by_shots",
     "accuracy_of",
