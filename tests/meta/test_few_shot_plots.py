@@ -91,7 +91,10 @@ def test_where_transfer_gains(gained, text):
 def test_transfer_has_a_panel_for_each_size_and_says_where_it_helps():
     found = study()
     drawn = transfer_figure(found)
-    assert finding(found) == title(drawn) == "Reuse beats learning from scratch above 0.40 (10 rows), above 0.40 (100 rows)"
+    assert finding(found) == title(drawn) == "Reuse beats learning from scratch above 0.40"
+    further = study()
+    further.losses[:, 1, 1] += 1.0
+    assert finding(further) == "Reuse beats learning from scratch above 0.40 (10 rows), nowhere (100 rows)"
     assert len(drawn["data"]) == 8
     reuse = [t for t in drawn["data"] if t["name"] == "reuse, frozen"]
     assert [t["xaxis"] for t in reuse] == ["x", "x2"] and [t["showlegend"] for t in reuse] == [True, False]

@@ -95,7 +95,7 @@ class FewShotMAML(OuterLoop):
         for step, metrics in self._descend(weights, loss):
             kept = tuple(np.array(w.detach().numpy()) for w in weights)
             right, error = self.accuracies(kept, tasks, n_tasks=N_LOOK, seed=seed)
-            metrics |= {"accuracy before": float(right[0]), "held_out_accuracy": float(right[-1])}
+            metrics |= {"held_out_accuracy": float(right[-1]), "unadapted_accuracy": float(right[0])}
             yield StepTaken(step, metrics, AdaptationStep(kept, right, error, tasks.ways, tasks.shots, self.inner_rate))
 
     def accuracies(self, weights: Sequence[Array], tasks: FewShot, *, steps: int | None = None, n_tasks: int = 600,

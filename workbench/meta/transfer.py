@@ -309,7 +309,7 @@ class Transfer:
             cpu_s += process_time() - began
             why = TransferStep(self.modes, self.similarities, self.target_sizes, np.array(found), measure)
             means = why.losses[:, :, 0].mean(axis=(0, 2))
-            metrics = {"cpu_s": cpu_s} | {f"loss, {mode}": float(v) for mode, v in zip(self.modes, means, strict=True)}
+            metrics = {"cpu_s": cpu_s} | {f"{mode} loss": float(v) for mode, v in zip(self.modes, means, strict=True)}
             yield StepTaken(k + 1, metrics, why)
 
     def _repetition(self, tasks: RelatedTasks, generator: torch.Generator) -> list[list[list[float]]]:

@@ -75,8 +75,8 @@ class TransferStep(Explanation):
         k = self.modes.index(REUSE) if REUSE in self.modes else len(self.modes) - 1
         low, high = int(np.argmin(self.similarities)), int(np.argmax(self.similarities))
         means = self.losses[:, k, 0].mean(axis=0)
-        text = (f"With {self.target_sizes[0]} rows, {self.measure} of {self.modes[k]} is {means[high]:.3g} on the most similar "
-                f"task and {means[low]:.3g} on the least similar one")
+        text = (f"With {self.target_sizes[0]} rows {self.modes[k]} has {means[high]:.3g} ({self.measure}) on the most similar "
+                f"task, {means[low]:.3g} on the least similar one")
         if SCRATCH in self.modes:
             text += f"; from scratch {self.losses[:, self.modes.index(SCRATCH), 0].mean():.3g}"
         return text + "."

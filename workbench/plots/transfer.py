@@ -65,7 +65,9 @@ def finding(found: TransferStep) -> str:
     x = np.asarray(found.similarities)[order]
     gained = (found.losses[:, found.modes.index(SCRATCH)] - found.losses[:, found.modes.index(others[0])]).mean(axis=0)[:, order]
     sizes = _some(found.target_sizes)
-    told = [f"{crossing(x, gained[found.target_sizes.index(n)])} ({n} row{'s' * (n != 1)})" for n in sizes]
+    where = [crossing(x, gained[found.target_sizes.index(n)]) for n in sizes]
+    each = [f"{text} ({n} row{'s' * (n != 1)})" for text, n in zip(where, sizes, strict=True)]
+    told = each if len(set(where)) > 1 else where[:1]
     return f"{WORDS[others[0]].split(',')[0].capitalize()} beats learning from scratch {', '.join(told)}"
 
 
