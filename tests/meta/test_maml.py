@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from workbench.meta import MAML, Pretrained, Sinusoids, SmallNetwork, adapt, losses_after, meta_loss
+from workbench.meta import MAML, Pretrained, Sinusoids, SmallNetwork, adapt, few_shot_digits, losses_after, meta_loss
 from workbench.meta.sinusoids import wave
 
 SMOOTH = SmallNetwork((1, 6, 6, 1), "tanh")
@@ -123,3 +123,9 @@ def test_on_sinusoids_maml_adapts_and_pretraining_does_not():
 def test_settings_that_make_no_sense(make, text):
     with pytest.raises(ValueError, match=text):
         make()
+
+
+@pytest.mark.parametrize("learner", [MAML(), Pretrained()])
+def test_tasks_with_classes_have_a_learner_of_their_own(learner):
+    with pytest.raises(TypeError, match="FewShotMAML"):
+        next(learner.steps(few_shot_digits()))

@@ -118,7 +118,10 @@ class _Learner:
 
         "cpu_s" are the CPU seconds of learning alone; what is for looking is not counted.
         """
-        tasks = tasks or Sinusoids()
+        tasks = Sinusoids() if tasks is None else tasks
+        if not hasattr(tasks, "sample"):
+            raise TypeError(f"{type(self).__name__} learns from tasks with numbers to predict (wb.meta.Sinusoids), got "
+                            f"{type(tasks).__name__}. For classes take wb.meta.FewShotMAML().")
         generator = torch.Generator().manual_seed(seed)
         weights = tuple(w.requires_grad_() for w in self.network.start(generator))
         adam = torch.optim.Adam(weights, lr=self.outer_rate)
