@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from workbench.meta.sinusoids import Sinusoids
     from workbench.meta.small_network import SmallNetwork
     from workbench.meta.task_embedding import Siamese, TaskEmbedding, performance_distances
+    from workbench.meta.space_design import SpaceDesign, check_design, design_space
     from workbench.meta.task_table import small_tasks
     from workbench.meta.tasks import Tasks, regret_after
     from workbench.meta.transfer import RelatedTeachers, RewiredDigits, Transfer
@@ -46,12 +47,14 @@ _HOME = {
     "Estimators": "plug_in", "PlugIn": "plug_in", "PlugInPortfolio": "plug_in", "plug_in_portfolio": "plug_in",
     "average_rank": "portfolio", "greedy_portfolio": "portfolio",
     "Siamese": "task_embedding", "TaskEmbedding": "task_embedding", "performance_distances": "task_embedding",
+    "SpaceDesign": "space_design", "check_design": "space_design", "design_space": "space_design",
     "small_tasks": "task_table",
     "Tasks": "tasks", "regret_after": "tasks",
     "RelatedTeachers": "transfer", "RewiredDigits": "transfer", "Transfer": "transfer", "TransferStep": "transfer_step",
 }
 
 __all__ = [
+    "SpaceDesign", "check_design", "design_space",
     "AttentiveLearner", "LSTMLearner", "MemoryNetwork",
     "FewShot", "few_shot_digits", "few_shot_signals",
     "AdaptationStep", "EmbeddingStep", "FewShotMAML", "Matching", "NearestExamples", "Prototypes", "accuracy_by_shots",
