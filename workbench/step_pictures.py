@@ -43,6 +43,9 @@ LEARNED: dict[str, Picture] = {
     "workbench.meta.meta_step:MetaStep": Picture("Adaptation", "workbench.plots.maml:adaptation"),
     "workbench.meta.few_shot_step:EmbeddingStep": Picture("Embedding", "workbench.plots.few_shot:embedding"),
     "workbench.meta.few_shot_step:AdaptationStep": Picture("Adaptation", "workbench.plots.few_shot:adaptation"),
+    "workbench.meta.black_box_step:UpdateRule": Picture("Update rule", "workbench.plots.black_box_learners:gates"),
+    "workbench.meta.black_box_step:MemoryStep": Picture("Instances", "workbench.plots.black_box_learners:instances"),
+    "workbench.meta.black_box_step:AttentiveStep": Picture("Attention", "workbench.plots.black_box_learners:attention"),
     "workbench.meta.transfer_step:TransferStep": Picture("Transfer", "workbench.plots.transfer:over_repetitions"),
     "workbench.automl.nested:NestedFolds": Picture("Folds", "workbench.step_pictures:folds"),
 }

@@ -224,7 +224,7 @@ class AttentiveLearner(OuterLoop):
         if not isinstance(tasks, Sinusoids):
             return tasks.episode(n, generator, held_out)
         K = self.shots
-        x, y = tasks.sample(n, K + (100 if held_out else N_JUDGED), generator)
+        x, y = tasks.sample(n, K + (2 * N_JUDGED if held_out else N_JUDGED), generator)
         return x[:, :K], y[:, :K], x[:, K:], y[:, K:]
 
     def _look(self, network: Snail, tasks: FewShot | Sinusoids, *, n_tasks: int, seed: int) -> AttentiveStep:
