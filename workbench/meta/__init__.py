@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from workbench.meta.sinusoid_weights import sinusoid_starts
     from workbench.meta.sinusoids import Sinusoids
     from workbench.meta.small_network import SmallNetwork
-    from workbench.meta.task_embedding import Siamese, TaskEmbedding, performance_distances
     from workbench.meta.space_design import SpaceDesign, check_design, design_space
+    from workbench.meta.task_embedding import Siamese, TaskEmbedding, performance_distances
     from workbench.meta.task_table import small_tasks
     from workbench.meta.tasks import Tasks, regret_after
     from workbench.meta.transfer import RelatedTeachers, RewiredDigits, Transfer
