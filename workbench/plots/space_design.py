@@ -52,7 +52,7 @@ def ranges(design: SpaceDesign) -> dict[str, Any]:
         for j in range(d):
             if np.isfinite(design.x[t, j]):
                 xs, ys = inside[bool(design.kept[t])]
-                xs.append(_place(design, j, float(design.x[t, j])))
+                xs.append(_place(design, j, float(design.x[t, j]), float(np.sin(1.7 * t))))
                 ys.append(j + 0.22 * np.sin(2.4 * t))
     data = [{**m.dots(np.array(inside[True][0]), np.array(inside[True][1]), "a task's best", m.BLUE, size=6), "hoverinfo": "skip",
              "hovertemplate": None}]
@@ -60,7 +60,7 @@ def ranges(design: SpaceDesign) -> dict[str, Any]:
         data.append({**m.dots(np.array(inside[False][0]), np.array(inside[False][1]), "of a task left outside", m.RED, size=7,
                               symbol="x-thin"), "hoverinfo": "skip", "hovertemplate": None})
     whole = [_bar(j, 0.0, 1.0, used=False) for j in range(d)]
-    ends = [{"x": x, "y": j, "xanchor": side, "yanchor": "bottom", "yshift": 11, "text": safe(m.cut(text, 30)),
+    ends = [{"x": x, "y": j - 0.3, "xanchor": side, "yanchor": "bottom", "text": safe(m.cut(text, 30)),
              "showarrow": False, "font": {"size": 11}} for j, name in enumerate(names) for x, side, text in _ends(design, name)]
     return {"data": data, "layout": {
         "title": m.title(f"What is left: {m.three(design.volume)} of the volume"), "height": 130 + 1.3 * ROW * d,
@@ -71,11 +71,11 @@ def ranges(design: SpaceDesign) -> dict[str, Any]:
                   "showgrid": False, "zeroline": False, "automargin": True}}}
 
 
-def _place(design: SpaceDesign, j: int, u: float) -> float:
-    """Return where a value stands: an option in the middle of its cell."""
+def _place(design: SpaceDesign, j: int, u: float, aside: float) -> float:
+    """Return where a value stands: an option in its cell, a little aside so that others can be seen."""
     column, p = design.full.columns[j], design.full[design.full.names[j]]
     if column.kind == "choice":
-        return (int(p.level(np.array([u]))[0]) + 0.5) / column.n_levels
+        return (int(p.level(np.array([u]))[0]) + 0.5 + 0.3 * aside) / column.n_levels
     return u
 
 
