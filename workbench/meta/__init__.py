@@ -54,7 +54,6 @@ _HOME = {
 }
 
 __all__ = [
-    "SpaceDesign", "check_design", "design_space",
     "AttentiveLearner", "LSTMLearner", "MemoryNetwork",
     "FewShot", "few_shot_digits", "few_shot_signals",
     "AdaptationStep", "EmbeddingStep", "FewShotMAML", "Matching", "NearestExamples", "Prototypes", "accuracy_by_shots",
@@ -66,6 +65,7 @@ __all__ = [
     "Siamese", "TaskEmbedding", "performance_distances",
     "average_rank", "greedy_portfolio",
     "Estimators", "PlugIn", "PlugInPortfolio", "plug_in_portfolio",
+    "SpaceDesign", "check_design", "design_space",
     "Tasks", "regret_after", "small_tasks",
     "RelatedTeachers", "RewiredDigits", "Transfer", "TransferStep",
 ]

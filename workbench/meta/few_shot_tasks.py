@@ -81,7 +81,7 @@ class FewShot:
     @property
     def n_inputs(self) -> int:
         """Numbers of an example, d."""
-        return self.x.shape[1]
+        return int(self.x.shape[1])
 
     @property
     def chance(self) -> float:

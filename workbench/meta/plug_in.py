@@ -28,9 +28,9 @@ configurations from worse than the greedy portfolio to better. The estimators ar
 own for every task, and Adam takes the steps, projected into the unit cube. Descent begins at several starts at once: the greedy
 portfolio, and greedy portfolios of randomly weighted tasks. Only numbers move (those with levels as if they had none; the result
 stands on levels). Options without order, parameters on which others depend, and those named in forbidden combinations stay as in
-the start, so which parameters are active never changes on the way: other options come in only with other starts. The result is the
-best place of the best start, and the start itself if nothing is better; so by the estimators it is never worse than the greedy
-portfolio.
+the start, so which parameters are active never changes on the way: other options come in only with other starts. The result is
+the best place of the best start, and the start itself if nothing is better; so by the estimators it is never worse than the
+greedy portfolio.
 """
 
 from __future__ import annotations
