@@ -317,7 +317,8 @@ def _space_of(space: Space, box: Box, configs: Sequence[Config], margin: float) 
             left: list[Any] = [o for o, inside in zip(p.options, wide.options[j], strict=False) if inside]
         else:
             values = [c[name] for c in configs if name in c]
-            left = _between(p, [p.from_unit(float(wide.low[j])), p.from_unit(float(wide.high[j])), *values])
+            ends = [p.from_unit(float(wide.low[j])), p.from_unit(float(wide.high[j]))] if margin or not values else []
+            left = _between(p, [*ends, *values])
         params[name] = with_when(_narrow(p, left), when)
     clauses = [_still(space, params, clause) for clause in space.forbidden]
     return Space({name: params[name] for name in space.names if name in params}, forbidden=[c for c in clauses if c is not None])
