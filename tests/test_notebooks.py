@@ -38,7 +38,7 @@ def test_the_chapters_are_there():
                                            "18_hypergradients",
                                            "20_nas_spaces", "21_rl_evolution_random", "22_nas_surrogates",
                                            "23_network_morphism", "24_one_shot", "25_darts", "26_reading_the_tables",
-                                           "31_space_design", "32_meta_features_and_neighbours", "33_collaborative_filtering",
+                                           "30_top_k_and_portfolios", "31_space_design", "32_meta_features_and_neighbours", "33_collaborative_filtering",
                                            "34_transfer_and_few_shot", "35_maml", "36_overtuning",
                                            "40_data_scientist"]
 
