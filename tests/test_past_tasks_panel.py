@@ -181,4 +181,19 @@ def test_the_application_shows_past_tasks_and_begins_with_them(kept):
     until(app, lambda: app.run is not None)
     app.run.wait()
     assert isinstance(app.run.trials.by_number[2].why, WarmStartExplanation)
+    app.command({"cmd": "show", "what": "past"})
+    until(app, lambda: app.past.versus["can"])
+    assert "Was that worth it?" in app.past.versus["note"] and not app.past.versus["shown"]
+    warm_run = app.run
+    app.past.command({"cmd": "cold"})
+    app.past.draw()
+    until(app, lambda: len(app.runs) == 2)
+    cold_run = next(r for r in app.runs.values() if r is not warm_run)
+    cold_run.wait()
+    assert not isinstance(cold_run.algorithm, WarmStart) and cold_run.seed == warm_run.seed
+    app.command({"cmd": "show", "what": "past"})
+    until(app, lambda: app.past.versus["shown"])
+    lines = {d["name"]: d["y"] for d in app.past.pair._figure["data"] if d.get("mode") == "lines"}
+    assert any(y[-1] == pytest.approx(warm_run.best.loss) for y in lines.values())
+    assert any(y[-1] == pytest.approx(cold_run.best.loss) for y in lines.values())
     app.close()

@@ -381,6 +381,13 @@ app"""])
     assert ask(page, "print([type(t.why).__name__ for t in app.run.trials.by_number.values()][:3])") == (
         "['WarmStartExplanation', 'WarmStartExplanation', 'Drawn']")
     tab(page, "Past tasks").click()
+    past.get_by_role("button", name="Run it cold, too").click()
+    expect(app(page).locator(".wb-chips [role=tab]")).to_have_count(5)
+    expect(panel(page)).to_contain_text("Done", timeout=60_000)
+    tab(page, "Past tasks").click()
+    page.wait_for_function("""() => [...document.querySelectorAll('.wb-past-versus .js-plotly-plot')]
+        .some(gd => gd.checkVisibility() && gd.data?.some(t => t.mode === 'lines' && t.y.length >= 5))""")
+    notebook.both(page, "-versus")
     past.get_by_role("button", name="Forget an earlier run").click()
     past.get_by_role("button", name="Forget an earlier run").click()
     expect(past.get_by_text("Nothing is kept yet")).to_be_visible()

@@ -25,6 +25,10 @@ function render({ model, el }) {
   const columns = [["", "Place by similarity"], ["task", "Name of the run or table"], ["data", "Rows and columns of the data set, and what was tuned"], ["trials", "Results that are known"], ["best", "Best value that is known"], ["distance", "Mean difference of the meta-features, each scaled to [0, 1]"], ["kept in", "The file; nothing else is kept of it"], ["", ""]];
   const all = h("details", {}, h("summary", {}, "All past tasks"), h("div", { className: "wb-scroll", tabIndex: 0, ariaLabel: "All past tasks" }, h("table", { className: "wb-table" }, h("thead", {}, h("tr", {}, columns.map(([text, title]) => h("th", { scope: "col", textContent: text, title })))), rows)), where);
 
+  const pair = h("div", { className: "wb-past-map" }), pairNote = h("span", { className: "wb-hint" });
+  const cold = h("button", { type: "button", textContent: "Run it cold, too", title: "The same run once more, without its warm start", onclick: () => send({ cmd: "cold" }) });
+  const versus = h("section", { className: "wb-past-versus", ariaLabel: "Warm against cold" }, h("h4", {}, "Warm against cold"), h("div", { className: "wb-controls" }, pairNote, cold), pair);
+
   function forget(task) {
     const button = h("button", { type: "button", className: "wb-quiet", textContent: "forget", title: task.of_table ? `Delete the whole table ${task.kept}` : "Delete what is kept of the data; the run's own file stays", ariaLabel: `Forget ${task.kept}`, onclick: () => {
       if (sure === button) { sure = null; send({ cmd: "forget", name: task.kept }); return; }
@@ -62,6 +66,12 @@ function render({ model, el }) {
     fill(rows, c.tasks, (t) => h("tr", { className: t.near ? "wb-chosen" : "" }, h("td", {}, t.place ?? ""), h("td", { title: t.name, textContent: t.name }), h("td", { title: t.about, textContent: t.about }), h("td", {}, t.trials), h("td", {}, t.best), h("td", {}, t.distance), h("td", { title: t.where, textContent: t.where }), h("td", {}, forget(t))));
     put(where, c.where);
     if (c.own && some) embed("map", map);
+    const v = model.get("versus");
+    put(pairNote, v.note);
+    cold.hidden = !v.can;
+    pair.hidden = !v.shown;
+    versus.hidden = !v.shown && !v.note;
+    if (v.shown) embed("pair", pair);
   }
   function heard() {
     if (!settled()) return;
@@ -69,9 +79,9 @@ function render({ model, el }) {
     say(model.get("said").text);
     draw();
   }
-  const root = h("div", { className: "wb-panel wb-past", role: "group", ariaLabel: "Past tasks", "data-lm-suppress-shortcuts": "true", onkeydown: (e) => e.stopPropagation() }, head, empty, controls, beside, all, notice);
+  const root = h("div", { className: "wb-panel wb-past", role: "group", ariaLabel: "Past tasks", "data-lm-suppress-shortcuts": "true", onkeydown: (e) => e.stopPropagation() }, versus, head, empty, controls, beside, all, notice);
   el.append(root);
-  const on = { "change:content": draw, "change:said": heard, "change:ack": heard, "change:parts": draw };
+  const on = { "change:content": draw, "change:versus": draw, "change:said": heard, "change:ack": heard, "change:parts": draw };
   for (const [event, act] of Object.entries(on)) model.on(event, act);
   draw();
   return () => { gone.abort(); clearTimeout(waiting); for (const [event, act] of Object.entries(on)) model.off(event, act); };

@@ -82,23 +82,26 @@ class PastTasksPanel(anywidget.AnyWidget):
         For what similar ones are looked for.
     changed
         Called, by the pump's thread, when the user has chosen other k or n, or has had a task forgotten.
+    cold
+        Starts the newest warm run once more without its warm start.
     """
 
     _esm = script("past_tasks")
     _css = styles("past_tasks")
     content = t.Dict().tag(sync=True)
+    versus = t.Dict({"shown": False, "note": "", "can": False}).tag(sync=True)  # of a warm run beside a cold one
     said = t.Dict().tag(sync=True)
     ack = t.Int().tag(sync=True)
     parts = t.Dict().tag(sync=True, **ipywidgets.widget_serialization)
 
     def __init__(self, past: PastTasks, asked: Asked | None = None, *,
-                 changed: Callable[[Asked], object] = lambda _: None) -> None:
-        self.past, self.asked, self._changed = past, asked or Asked(), changed
+                 changed: Callable[[Asked], object] = lambda _: None, cold: Callable[[], object] = lambda: None) -> None:
+        self.past, self.asked, self._changed, self._cold = past, asked or Asked(), changed, cold
         self._commands: SimpleQueue[Message] = SimpleQueue()
         self._found: SimpleQueue[Found | Exception] = SimpleQueue()
         self._reading, self._stale = False, False
-        self.map = LiveFigure(empty("Reading …", height=HEIGHT))
-        super().__init__(parts={"map": self.map}, content=_waiting(self.asked))
+        self.map, self.pair = LiveFigure(empty("Reading …", height=HEIGHT)), LiveFigure(empty("", height=HEIGHT))
+        super().__init__(parts={"map": self.map, "pair": self.pair}, content=_waiting(self.asked))
         self.on_msg(lambda _, message, __: self.command(message))
         answer_at_once(self)
         self.ask(self.asked)
@@ -168,6 +171,9 @@ class PastTasksPanel(anywidget.AnyWidget):
                 if n != int(n) or not 0 <= n <= MOST:
                     raise RunError(f"between 0 and {MOST} configurations can be tried first, got {n:g}.")
                 self.asked = replace(self.asked, n=int(n))
+            case {"cmd": "cold"}:
+                self._cold()
+                return
             case {"cmd": "forget", "name": str(name)}:
                 self.past.delete(name)
             case _:
@@ -183,10 +189,19 @@ class PastTasksPanel(anywidget.AnyWidget):
             self._found.put(error)
         pump.ask(self)
 
+    def show_pair(self, picture: dict[str, Any] | None, *, note: str = "", can: bool = False) -> None:
+        """Show a warm run beside a cold one; ``can``: whether a cold one may be asked for. Called by the pump alone."""
+        if picture is not None:
+            self.pair.update(picture)
+        versus = {"shown": picture is not None, "note": note, "can": can}
+        if versus != self.versus:
+            self.versus = versus
+
     def close(self) -> None:
         """Take the panel away; the files stay."""
         pump.detach(self)
         self.map.close()
+        self.pair.close()
         super().close()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

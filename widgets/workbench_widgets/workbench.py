@@ -7,6 +7,7 @@ space, making a run) is done by one worker thread at a time, whose results come 
 from __future__ import annotations
 
 import html
+import math
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +18,7 @@ from typing import Any
 
 import anywidget
 import ipywidgets
+import numpy as np
 import traitlets as t
 
 from workbench.automl.recipe import Recipe, free_name, kept_runs, reopen
@@ -24,6 +26,7 @@ from workbench.automl.recipe_data import Data, Table, is_table, load
 from workbench.automl.recipe_models import AUTO, known
 from workbench.errors import WorkbenchError
 from workbench.events import Event
+from workbench.plots.warm_start import warm_start
 from workbench.problems.data_sets import DATA_SETS
 from workbench.run import Run
 from workbench.search import catalogue
@@ -43,7 +46,7 @@ from workbench_widgets.words import number
 from workbench_widgets.workbench_setup import STEP_OF, Setup, fate_of_prior, table_content
 
 ALIVE = ("running", "pausing", "paused", "stopping", "watching")
-OWN = ("variables", "space", "space errors", "past")  # commands that do not come from the page
+OWN = ("variables", "space", "space errors", "past", "cold")  # commands that do not come from the page
 TELL_S = 0.1  # shortest time between two words on how far a file was read
 
 
@@ -57,6 +60,17 @@ class Entry:
     panel: RunPanel
     recipe: Recipe | None
     note: str = ""
+
+
+def as_cold(recipe: Recipe) -> Recipe:
+    """Return the recipe without warm start, name and seed: two runs that differ in nothing else are equal by it."""
+    return replace(recipe, warm_start=0, similar=Recipe.similar, name=None, seed=None)
+
+
+def losses_of(run: Run) -> list[float]:
+    """Return the losses of a run's results in the order told; inf where one has none."""
+    trials = run.trials
+    return [math.inf if (loss := trials.by_number[k].loss) is None else loss for k in trials.told]
 
 
 class Workbench(anywidget.AnyWidget):
@@ -102,6 +116,7 @@ class Workbench(anywidget.AnyWidget):
         self._listed: list[str] = []
         self._kept: list[str] = []
         self._seen: dict[str, int] = {}
+        self._paired: list[list[float]] = []  # losses of the two runs that are shown beside each other
         self._asked_past: tuple[Any, ...] = ()  # for what past tasks were looked through
         self._n = 0
         drawn = self._setup.recipe.space
@@ -186,6 +201,7 @@ class Workbench(anywidget.AnyWidget):
             self._tried(self._start)
         self._show_space()
         self._show_past()
+        self._show_pair()
         with self.hold_sync():
             self._put(chips=self._chips())
             if self._touched:
@@ -252,6 +268,29 @@ class Workbench(anywidget.AnyWidget):
             return lambda: panel.ask(Asked(features, plan.space, name, r.similar, r.warm_start))
 
         self._work("Looking through past tasks", work)
+
+    def _show_pair(self) -> None:
+        """Let the panel of past tasks show the newest warm run beside a cold one of the same settings."""
+        warm = self._warm_entry()
+        if self.past is None or self.shown != "past" or warm is None or warm.recipe is None:
+            return
+        plain = as_cold(warm.recipe)
+        cold = next((e for e in reversed(self._entries.values()) if e.recipe is not None and e.recipe.warm_start == 0
+                     and as_cold(e.recipe) == plain), None)
+        if cold is None:
+            began = f"{warm.label} began with {warm.recipe.warm_start} of past tasks."
+            self.past.show_pair(None, note=f"{began} Was that worth it?", can=True)
+            return
+        losses = [losses_of(cold.run), losses_of(warm.run)]
+        if losses != self._paired and all(losses):
+            self._paired = losses
+            label = "" if warm.recipe.data is None else warm.recipe.data.name
+            self.past.show_pair(warm_start([np.array(losses[0])], [np.array(losses[1])], warm.recipe.warm_start, name=label),
+                                note=f"{warm.label} against {cold.label}, one seed each: see Compare for more.")
+
+    def _warm_entry(self) -> Entry | None:
+        """Return the newest run that began with configurations of past tasks."""
+        return next((e for e in reversed(self._entries.values()) if e.recipe is not None and e.recipe.warm_start), None)
 
     def _take_space(self) -> None:
         """Take what was drawn in the editor, once the recipe that it was drawn for has been looked at."""
@@ -346,8 +385,13 @@ class Workbench(anywidget.AnyWidget):
             case {"cmd": "show", "what": str(what)} if what in ("data", "past", "code") or what in self._entries:
                 self.shown = what
                 if what == "past" and self.past is None:
-                    self.past = PastTasksPanel(past_tasks(), changed=self._past_changed)
+                    self.past = PastTasksPanel(past_tasks(), changed=self._past_changed,
+                                               cold=lambda: self.command({"cmd": "cold"}))
                     self.parts = {**self.parts, "past": self.past}
+            case {"cmd": "cold"}:
+                warm = self._warm_entry()
+                if warm is not None and warm.recipe is not None:
+                    self._begin(replace(as_cold(warm.recipe), seed=warm.run.seed))
             case {"cmd": "past", "asked": Asked() as asked}:
                 self._setup.recipe = replace(self.recipe, warm_start=asked.n, similar=asked.k)
                 self._asked_past = (*self._asked_past[:-2], asked.k, asked.n)  # it has looked already
@@ -473,8 +517,13 @@ class Workbench(anywidget.AnyWidget):
             more = f" ({len(faults) - 1} more)" if len(faults) > 1 else ""
             self._say(f"Not yet. Step {STEP_OF.get(field, 3)}: {text}{more}", field)
             return
-        recipe = self.recipe
-        table = None if recipe.data is not None and recipe.data.kind == "kernel" else cooked.table
+        self._begin(self.recipe)
+
+    def _begin(self, recipe: Recipe) -> None:
+        """Make a run of a recipe that was looked at, and start it."""
+        cooked = self._setup.cooked
+        same = cooked is not None and cooked.table is not None and cooked.table.data == recipe.data
+        table = cooked.table if cooked is not None and same and recipe.data is not None and recipe.data.kind != "kernel" else None
 
         def work() -> Callable[[], None]:
             named = recipe if recipe.name is None else replace(recipe, name=free_name(recipe.name))
