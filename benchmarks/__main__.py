@@ -5,7 +5,8 @@ regret (search quality on the peer benchmark), several_losses (search quality fo
 when training can be stopped early), learning_curves (their extrapolation), fabolas (search quality when training can
 use a share of the data), nas_simulated (architecture search on NAS-Bench-201 in simulated time), nas_darts (searches
 by gradients), darts_step (a step of DARTS at the paper's size), maml (errors on sinusoids, and time), meta_tasks (what to try
-first on a new task), warm_start (what a search saves by it), importance (time and error of functional ANOVA),
+first on a new task), plug_in (what gradient descent proposes to try first), warm_start (what a search saves by it),
+importance (time and error of functional ANOVA),
 hypergradient (time and memory of the gradient through a training), browser (from an event to the pixel), views (what each
 live view costs after 2,000 trials). All of them if none is named.
 Every part prints its table and writes it to FOLDER as markdown and CSV. Compare ratios within one run of this command:
@@ -27,7 +28,7 @@ PARTS = {"suggest": "suggest", "engine": "engine", "imports": "imports", "memory
          "several_losses": "several_losses", "multi_fidelity": "multi_fidelity", "fabolas": "fabolas",
          "nas_simulated": "nas_simulated", "nas_darts": "nas_darts", "darts_step": "darts_step", "maml": "maml",
          "hypergradient": "hypergradient",
-         "meta_tasks": "meta_tasks",
+         "meta_tasks": "meta_tasks", "plug_in": "plug_in",
          "learning_curves": "learning_curves", "importance": "importance", "browser": "browser_latency",
          "race_view": "race_view", "views": "views", "live_importance": "live_importance", "warm_start": "warm_start"}
 
