@@ -22,15 +22,15 @@ Notation
 ``sharpness``  β
 =============  =========================================================================
 
-Differences from the paper: what is worse than a task's median counts as the median (the paper scales from best to worst), so that
-estimators need not follow how bad the bad half is; on eight tables of 30,000 neural networks that turned three and more
-configurations from worse than the greedy portfolio to a little better, within the errors. The estimators are Gaussian processes with length-scales of their
-own for every task, and Adam takes the steps, projected into the unit cube. Descent begins at several starts at once: the greedy
-portfolio, and greedy portfolios of randomly weighted tasks. Only numbers move (those with levels as if they had none; the result
-stands on levels). Options without order, parameters on which others depend, and those named in forbidden combinations stay as in
-the start, so which parameters are active never changes on the way: other options come in only with other starts. The result is
-the best place of the best start, and the start itself if nothing is better; so by the estimators it is never worse than the
-greedy portfolio.
+Differences from the paper: what is worse than a task's median counts as the median (the paper scales from best to worst), so
+that estimators need not follow how bad the bad half is; on eight tables of 30,000 neural networks that turned three and more
+configurations from worse than the greedy portfolio to a little better, within the errors. The estimators are Gaussian processes
+with length-scales of their own for every task, and Adam takes the steps, projected into the unit cube. Descent begins at
+several starts at once: the greedy portfolio, and greedy portfolios of randomly weighted tasks. Only numbers move (those with
+levels as if they had none; the result stands on levels). Options without order, parameters on which others depend, and those
+named in forbidden combinations stay as in the start, so which parameters are active never changes on the way: other options
+come in only with other starts. The result is the best place of the best start, and the start itself if nothing is better; so by
+the estimators it is never worse than the greedy portfolio.
 """
 
 from __future__ import annotations
