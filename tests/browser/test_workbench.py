@@ -355,11 +355,9 @@ def test_all_text_stands_out_and_every_control_has_a_name_and_help(notebook):
 
 def test_past_tasks_are_looked_at_and_the_next_run_begins_with_them(notebook):
     page = notebook(["""
-import time
+import os, tempfile, time
 import workbench as wb
-from sklearn.datasets import load_iris
-from sklearn.neighbors import KNeighborsClassifier
-X, y = load_iris(return_X_y=True)
+os.chdir(tempfile.mkdtemp())  # a folder in which nothing was kept yet
 app = wb.Workbench("iris", estimator="KNeighborsClassifier", n_trials=6, name="an earlier run", algorithm=wb.Random())
 app.recipe.run().start().wait()
 while not wb.past_tasks().frame()["features"].all():
