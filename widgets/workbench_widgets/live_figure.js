@@ -36,6 +36,7 @@ async function drain() {
   while (page.queue.size) {
     await frame();
     const [draw] = page.queue;
+    if (!draw) continue; // the last figure that waited was taken away meanwhile
     page.queue.delete(draw);
     const began = performance.now();
     await draw().catch((e) => console.error(e));
