@@ -7,7 +7,6 @@ space, making a run) is done by one worker thread at a time, whose results come 
 from __future__ import annotations
 
 import html
-import math
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +17,6 @@ from typing import Any
 
 import anywidget
 import ipywidgets
-import numpy as np
 import traitlets as t
 
 from workbench.automl.recipe import Recipe, free_name, kept_runs, reopen
@@ -26,7 +24,6 @@ from workbench.automl.recipe_data import Data, Table, is_table, load
 from workbench.automl.recipe_models import AUTO, known
 from workbench.errors import WorkbenchError
 from workbench.events import Event
-from workbench.plots.warm_start import warm_start
 from workbench.problems.data_sets import DATA_SETS
 from workbench.run import Run
 from workbench.search import catalogue
@@ -42,6 +39,7 @@ from workbench_widgets.pump import pump
 from workbench_widgets.run_panel import RunPanel
 from workbench_widgets.space_editor import SpaceEditor
 from workbench_widgets.threads import answer_at_once, spawn
+from workbench_widgets.warm_and_cold import Pair
 from workbench_widgets.words import number
 from workbench_widgets.workbench_setup import STEP_OF, Setup, fate_of_prior, table_content
 
@@ -60,17 +58,6 @@ class Entry:
     panel: RunPanel
     recipe: Recipe | None
     note: str = ""
-
-
-def as_cold(recipe: Recipe) -> Recipe:
-    """Return the recipe without warm start, name and seed: two runs that differ in nothing else are equal by it."""
-    return replace(recipe, warm_start=0, similar=Recipe.similar, name=None, seed=None)
-
-
-def losses_of(run: Run) -> list[float]:
-    """Return the losses of a run's results in the order told; inf where one has none."""
-    trials = run.trials
-    return [math.inf if (loss := trials.by_number[k].loss) is None else loss for k in trials.told]
 
 
 class Workbench(anywidget.AnyWidget):
@@ -116,7 +103,7 @@ class Workbench(anywidget.AnyWidget):
         self._listed: list[str] = []
         self._kept: list[str] = []
         self._seen: dict[str, int] = {}
-        self._paired: list[list[float]] = []  # losses of the two runs that are shown beside each other
+        self._paired: Pair | None = None  # the two runs that are shown beside each other
         self._asked_past: tuple[Any, ...] = ()  # for what past tasks were looked through
         self._n = 0
         drawn = self._setup.recipe.space
@@ -271,26 +258,13 @@ class Workbench(anywidget.AnyWidget):
 
     def _show_pair(self) -> None:
         """Let the panel of past tasks show the newest warm run beside a cold one of the same settings."""
-        warm = self._warm_entry()
-        if self.past is None or self.shown != "past" or warm is None or warm.recipe is None:
+        if self.past is None or self.shown != "past":
             return
-        plain = as_cold(warm.recipe)
-        cold = next((e for e in reversed(self._entries.values()) if e.recipe is not None and e.recipe.warm_start == 0
-                     and as_cold(e.recipe) == plain), None)
-        if cold is None:
-            began = f"{warm.label} began with {warm.recipe.warm_start} of past tasks."
-            self.past.show_pair(None, note=f"{began} Was that worth it?", can=True)
+        pair = Pair.of(list(self._entries.values()))
+        if pair is None or pair == self._paired:
             return
-        losses = [losses_of(cold.run), losses_of(warm.run)]
-        if losses != self._paired and all(losses):
-            self._paired = losses
-            label = "" if warm.recipe.data is None else warm.recipe.data.name
-            self.past.show_pair(warm_start([np.array(losses[0])], [np.array(losses[1])], warm.recipe.warm_start, name=label),
-                                note=f"{warm.label} against {cold.label}, one seed each: see Compare for more.")
-
-    def _warm_entry(self) -> Entry | None:
-        """Return the newest run that began with configurations of past tasks."""
-        return next((e for e in reversed(self._entries.values()) if e.recipe is not None and e.recipe.warm_start), None)
+        self._paired = pair
+        self.past.show_pair(pair.picture(), note=pair.note, can=pair.cold is None)
 
     def _take_space(self) -> None:
         """Take what was drawn in the editor, once the recipe that it was drawn for has been looked at."""
@@ -389,9 +363,9 @@ class Workbench(anywidget.AnyWidget):
                                                cold=lambda: self.command({"cmd": "cold"}))
                     self.parts = {**self.parts, "past": self.past}
             case {"cmd": "cold"}:
-                warm = self._warm_entry()
-                if warm is not None and warm.recipe is not None:
-                    self._begin(replace(as_cold(warm.recipe), seed=warm.run.seed))
+                pair = Pair.of(list(self._entries.values()))
+                if pair is not None:
+                    self._begin(pair.cold_recipe)
             case {"cmd": "past", "asked": Asked() as asked}:
                 self._setup.recipe = replace(self.recipe, warm_start=asked.n, similar=asked.k)
                 self._asked_past = (*self._asked_past[:-2], asked.k, asked.n)  # it has looked already
