@@ -23,8 +23,9 @@ from workbench.plots import marks as m
 from workbench.plots.figure import empty, safe
 from workbench.plots.task_map import task_map
 from workbench.space import Space
+from workbench.task_reading import PastTask
 from workbench.task_similar import SimilarTasks
-from workbench.task_store import PastTask, PastTasks
+from workbench.task_store import PastTasks
 from workbench_widgets.assets import script, styles
 from workbench_widgets.inbox import trouble, waiting
 from workbench_widgets.live_figure import LiveFigure
